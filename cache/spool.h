@@ -1,0 +1,82 @@
+// Where the bytes of an upload wait, with a journal: what close() has not yet brought to Glance
+// survives kill -9 and power loss. Lives in the state directory, never in the disposable cache.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/fd.h"
+
+namespace glancefs::cache {
+
+/// How far an upload has come. The order is the order of life; each step is durable before what it
+/// announces is begun.
+enum class SpoolState {
+  kWriting,    ///< a program is writing; nothing is known to the server
+  kWaiting,    ///< whole; waits for its upload
+  kUploading,  ///< a create has been or is about to be sent under `image_id`
+  kFailed,     ///< the server said no, see `error`; bytes kept
+};
+
+/// What the journal says of one spool file. A value.
+struct SpoolRecord {
+  std::string id;               ///< of this record: a UUID; also the data file's name
+  std::string cloud;            ///< which mount it belongs to: endpoint and project
+  std::string image_id;         ///< the image's own UUID, chosen before the create
+  std::string directory, name;  ///< where the program put it: "private", "a.img"
+  /// What was set on the file meanwhile, in the caller's terms; order kept.
+  std::vector<std::pair<std::string, std::string>> properties;
+  SpoolState state = SpoolState::kWriting;
+  std::string error;                                ///< one line, for people
+  std::chrono::system_clock::time_point changed{};  ///< set by the journal
+  bool operator==(const SpoolRecord&) const = default;
+};
+
+/// One file being written: any offset, any order. Thread-safe. Its record is locked against other
+/// processes while it is held. Destroying it leaves file and record for a later recover();
+/// discard() is what ends them.
+class Spool {
+ public:
+  virtual ~Spool() = default;
+
+  /// A copy of the record as last written.
+  virtual SpoolRecord record() const = 0;
+  /// Writes the record durably (id and cloud stay). Throws system_error.
+  virtual void update(const SpoolRecord& record) = 0;
+
+  /// Writes all bytes, growing the file. ENOSPC when the spool's limit or the disk is full, EFBIG
+  /// past 2^63-1; then nothing of it counts.
+  virtual void write(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
+  /// Up to into.size() bytes from `offset`; fewer only at the end. Holes read as zeros.
+  virtual std::size_t read(std::uint64_t offset, std::span<std::byte> into) const = 0;
+  virtual void truncate(std::uint64_t size) = 0;
+  virtual std::uint64_t size() const = 0;
+  /// Makes the bytes written so far durable.
+  virtual void sync() = 0;
+  /// The data file, for cache::Store::adopt() and for the kernel.
+  virtual std::string path() const = 0;
+  /// Removes record and data, unless the data file has been adopted. Never throws.
+  virtual void discard() noexcept = 0;
+};
+
+/// The directory of all spool files. Thread-safe; several processes of one user may use it.
+class Spools {
+ public:
+  virtual ~Spools() = default;
+  /// Begins a new spool with a durable record. Fields id and changed are chosen here.
+  virtual std::unique_ptr<Spool> create(SpoolRecord record) = 0;
+  /// Everything earlier processes left for `cloud` and nobody holds now.
+  virtual std::vector<std::unique_ptr<Spool>> recover(const std::string& cloud) = 0;
+};
+
+/// Opens `directory` (made if absent, 0700). `limit`: bytes of all spool files together at most.
+/// Throws system_error with a text that names the directory.
+std::unique_ptr<Spools> open_spools(const std::string& directory, std::uint64_t limit);
+
+}  // namespace glancefs::cache

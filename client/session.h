@@ -1,0 +1,84 @@
+// A Transport with a login: Keystone v3.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "client/cloud.h"
+#include "client/http.h"
+
+namespace glancefs::client {
+
+/// A login failed in a way that concerns the person who mounts. code() is an errno; what() one line
+/// that names the cloud, hint() an optional second one.
+class LoginError : public std::system_error {
+ public:
+  LoginError(int error, const std::string& what, std::string hint = {})
+      : std::system_error(error, std::generic_category(), what),
+        text_(what),
+        hint_(std::move(hint)) {}
+  /// what() without the errno's text that system_error appends.
+  const std::string& text() const noexcept { return text_; }
+  const std::string& hint() const noexcept { return hint_; }
+
+ private:
+  std::string text_;
+  std::string hint_;
+};
+
+/// How often and how long idempotent requests are repeated.
+struct RetryPolicy {
+  int attempts = 4;                               ///< in all
+  std::chrono::milliseconds first_pause{500};     ///< doubled each time, with jitter
+  std::chrono::milliseconds longest_pause{8000};  ///< also bounds an obeyed Retry-After
+};
+
+/// Adds the token to requests, renews it before it expires and after a 401, finds the image
+/// endpoint, repeats what may be repeated. Thread-safe; one login serves all threads.
+class Session {
+ public:
+  /// `transport` must outlive the session. Nothing is sent before log_in() or the first call().
+  Session(Cloud cloud, Transport& transport, const Clock& clock, RetryPolicy retry = {});
+  ~Session();
+
+  /// Logs in and chooses the endpoint, or throws LoginError with the text that mount prints. One
+  /// try: Keystone locks accounts after a few wrong passwords.
+  void log_in(std::stop_token stop);
+
+  /// Makes `request`, whose url is a path on the image endpoint ("/v2/…"), and answers what came
+  /// with a 2xx status. Throws HttpError for any other status or none. Repeats after 429, 502–504
+  /// and lost connections when `repeatable`; after one renewed login on 401. `source` is restarted
+  /// for a repetition, `sink` must bear being begun again when `repeatable`.
+  Response call(Request request, Operation operation, bool repeatable, Source* source, Sink* sink,
+                std::stop_token stop);
+
+  const Cloud& cloud() const noexcept { return cloud_; }
+  /// Where images are, without /v2: known after log_in().
+  std::string endpoint() const;
+  /// The project the token is scoped to; empty without Keystone.
+  std::string project_id() const;
+  /// Its name, for messages.
+  std::string project_name() const;
+  /// Whether the token carries the role admin, so that lists show every project's images.
+  bool is_admin() const;
+  /// When the token ends; nullopt when it does not or is not known.
+  std::optional<std::chrono::system_clock::time_point> expires() const;
+  /// Gives the token back to Keystone, if it was made here. Never throws.
+  void log_out() noexcept;
+
+ private:
+  struct Login;
+  const Cloud cloud_;
+  Transport& transport_;
+  const Clock& clock_;
+  const RetryPolicy retry_;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace glancefs::client

@@ -1,0 +1,48 @@
+# Checks who includes whom: base <- client, base <- cache, all <- fs, and third parties only where
+# they belong. Run as: cmake -D ROOT=<source dir> -P layers.cmake
+set(violations "")
+
+# allow(<folder> <regex of allowed quoted includes>)
+function(check_layer folder allowed)
+  file(GLOB files ${ROOT}/${folder}/*.h ${ROOT}/${folder}/*.cc)
+  foreach(file IN LISTS files)
+    file(STRINGS ${file} includes REGEX "^#include \"")
+    foreach(line IN LISTS includes)
+      if(NOT line MATCHES "^#include \"(${allowed})/")
+        file(RELATIVE_PATH name ${ROOT} ${file})
+        set(violations "${violations}\n  ${name}: ${line}" PARENT_SCOPE)
+        set(violations "${violations}\n  ${name}: ${line}")
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
+
+# Headers of a third party may be included only by files that match.
+function(check_owner header owners)
+  file(GLOB_RECURSE files ${ROOT}/base/*.h ${ROOT}/base/*.cc ${ROOT}/client/*.h ${ROOT}/client/*.cc
+                          ${ROOT}/cache/*.h ${ROOT}/cache/*.cc ${ROOT}/fs/*.h ${ROOT}/fs/*.cc)
+  foreach(file IN LISTS files)
+    file(RELATIVE_PATH name ${ROOT} ${file})
+    file(STRINGS ${file} includes REGEX "^#include <${header}")
+    if(includes AND NOT name MATCHES "^(${owners})$")
+      set(violations "${violations}\n  ${name}: ${includes}" PARENT_SCOPE)
+      set(violations "${violations}\n  ${name}: ${includes}")
+    endif()
+  endforeach()
+endfunction()
+
+check_layer(base "base")
+check_layer(client "base|client")
+check_layer(cache "base|cache")
+check_layer(fs "base|client|cache|fs")
+check_owner("curl/" "client/curl_[a-z_]*\\.cc")
+check_owner("yaml-cpp/" "client/cloud[a-z_]*\\.cc")
+check_owner("nlohmann/" "client/[a-z_]*\\.cc")
+check_owner("sqlite3" "cache/sqlite\\.(h|cc)")
+check_owner("openssl/" "cache/digest\\.cc|client/images\\.cc")
+check_owner("xxhash" "cache/map_file\\.cc")
+check_owner("fuse" "fs/fuse_[a-z_]*\\.(h|cc)")
+
+if(violations)
+  message(FATAL_ERROR "includes that cross the layers:${violations}")
+endif()
