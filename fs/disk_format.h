@@ -1,0 +1,26 @@
+// Which disk_format some bytes are: Glance wants to know before it gets them, cannot be told
+// otherwise later, and newer ones refuse what does not match.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <string>
+
+namespace glancefs::fs {
+
+struct ImageFormat {
+  std::string disk_format = "raw";
+  std::string container_format = "bare";
+  bool operator==(const ImageFormat&) const = default;
+};
+
+/// Reads up to into.size() bytes at an offset; fewer only at the end.
+using ReadAt = std::function<std::size_t(std::uint64_t offset, std::span<std::byte> into)>;
+
+/// Looks at magic bytes: qcow2, vmdk (sparse, stream-optimised, descriptor), vhd, vhdx, vdi, iso,
+/// ploop, ova (a tar whose first member is an .ovf); everything else is raw (qed, luks and
+/// partition tables too: Glance stores them as raw). Never parses further: contents are hostile.
+ImageFormat detect_format(std::uint64_t size, const ReadAt& read);
+
+}  // namespace glancefs::fs

@@ -1,0 +1,213 @@
+// What the mount means, in terms of images: every operation of the file system in our own types.
+// Knows no FUSE; fs/fuse_operations.cc is the shell that brings the kernel's requests here.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cache/spool.h"
+#include "cache/store.h"
+#include "client/images.h"
+
+namespace glancefs::fs {
+
+/// A file or directory: its inode number, which for an image derives from its UUID and so is the
+/// same on every host and after every remount. Never reused; generation numbers are not needed.
+using NodeId = std::uint64_t;
+inline constexpr NodeId kRootNode = 1;
+
+/// What stat(2) tells.
+struct Attributes {
+  NodeId node = 0;
+  mode_t mode = 0;  ///< type and permissions
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::uint32_t links = 1;
+  std::uint64_t size = 0;    ///< bytes
+  std::uint64_t blocks = 0;  ///< of 512 bytes
+  std::chrono::sys_seconds modified{}, changed{};
+};
+
+/// What a name leads to. node 0: there is no such name.
+struct Entry {
+  NodeId node = 0;
+  Attributes attributes;
+  std::chrono::milliseconds valid{0};  ///< how long the kernel may remember name and attributes
+};
+
+struct DirectoryEntry {
+  std::string name;
+  NodeId node = 0;
+};
+
+/// An open file: what open() and create() made, until release(). Used through Filesystem only.
+class Handle {
+ public:
+  virtual ~Handle() = default;
+};
+
+struct Opened {
+  std::unique_ptr<Handle> handle;
+  /// The kernel may keep the pages it has: true for images, whose bytes never change.
+  bool keep_cache = false;
+  /// Reads and writes must come here each time, since the size may change.
+  bool direct_io = false;
+};
+
+/// Who asks.
+struct Caller {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  pid_t pid = 0;  ///< of the process (thread group)
+};
+
+/// A read waiting for its answer. Exactly one of done() and fail() is called, once, on any thread.
+class PendingRead {
+ public:
+  virtual ~PendingRead() = default;
+  /// Tells when the reader was interrupted; it is then failed with EINTR.
+  virtual std::stop_token interrupted() const = 0;
+  /// Fewer bytes than asked for mean the end of the file.
+  virtual void done(std::span<const std::byte> bytes) noexcept = 0;
+  virtual void fail(std::exception_ptr reason) noexcept = 0;
+};
+
+/// What setattr(2) wants; absent: as it is.
+struct AttributeChange {
+  std::optional<mode_t> mode;
+  std::optional<std::uint64_t> size;
+  std::optional<uid_t> uid;
+  std::optional<gid_t> gid;
+};
+
+/// What statfs(2) tells.
+struct Statistics {
+  std::uint64_t bytes_total = 0, bytes_free = 0;
+  std::uint64_t files_total = 0, files_free = 0;
+};
+
+enum class XattrMode {
+  kSet,      ///< make or replace
+  kCreate,   ///< EEXIST when there is one
+  kReplace,  ///< ENODATA when there is none
+};
+
+/// Which attributes listxattr(2) names.
+enum class XattrList {
+  kAll,       ///< every field of the image
+  kSettable,  ///< those that can be set, so that rsync -X finds nothing to complain about
+};
+
+struct Config {
+  std::string label;       ///< the cloud, for people
+  std::string identity;    ///< endpoint and project: whose journal entries are ours
+  std::string endpoint;    ///< prefix of cache keys
+  std::string project_id;  ///< whose private and shared images are "ours"; empty: everybody's
+  std::string project_name;
+  bool read_only = false;
+  bool show_hidden = false;
+  bool allow_delete = true;
+  XattrList xattrs = XattrList::kAll;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  mode_t umask = 0;
+  std::chrono::milliseconds metadata_ttl{30000};  ///< how old the catalogue may be
+  std::chrono::milliseconds read_timeout{60000};  ///< how long one read may wait
+  unsigned connections = 8;                       ///< downloads at once
+};
+
+/// The file system. Thread-safe. Failures are exceptions of the system_error family, which
+/// Failures::record() (fs/failures.h) turns into the errno to answer.
+///
+/// Methods come in three kinds, and the shell must keep them apart:
+///   memory     answer at once; may be called on the thread that reads the kernel's requests
+///   blocking   may wait for network or disk, each bounded in time; end soon after `stop` is
+///   requested parking    read(): returns at once and answers later
+class Filesystem {
+ public:
+  /// Lists the images, which proves that the cloud can be used, takes up what the journal holds,
+  /// and starts the background work. `images`, `store` and `spools` must outlive it. Throws what
+  /// the first listing throws.
+  Filesystem(Config config, client::Images& images, cache::Store& store, cache::Spools& spools);
+  /// Ends background work; reads that still wait fail with EIO.
+  ~Filesystem();
+  Filesystem(const Filesystem&) = delete;
+  Filesystem& operator=(const Filesystem&) = delete;
+
+  // Memory.
+
+  /// nullopt: not known here, lookup() may ask the cloud.
+  std::optional<Entry> find(NodeId parent, std::string_view name) const;
+  /// ENOENT (stale node), ESTALE.
+  Attributes attributes(NodeId node) const;
+  /// How long the kernel may remember the attributes of `node`.
+  std::chrono::milliseconds attributes_valid(NodeId node) const;
+  /// Everything in a directory except "." and "..", as it is now. ENOTDIR.
+  std::vector<DirectoryEntry> list(NodeId directory) const;
+  /// nullopt: no such attribute. Names without "user." never have a value.
+  std::optional<std::string> xattr(NodeId node, std::string_view name) const;
+  std::vector<std::string> xattr_names(NodeId node) const;
+  Statistics statistics() const;
+  /// Into the spool of a file being written. EBADF, EPERM (an image's bytes), EFBIG, ENOSPC,
+  /// EDQUOT.
+  void write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes);
+
+  // Parking.
+
+  /// EACCES, ENODATA, ESTALE (deleted meanwhile), EIO, ETIMEDOUT, EINTR.
+  void read(Handle& handle, std::uint64_t offset, std::size_t size,
+            std::unique_ptr<PendingRead> reader);
+
+  // Blocking.
+
+  /// As find(), and asks the cloud about a name that is not known. Entry{} when there is none.
+  Entry lookup(NodeId parent, std::string_view name, std::stop_token stop);
+  /// `flags` as open(2). EACCES, EPERM (writing an active image), ENODATA (queued), EBUSY (being
+  /// written elsewhere), EROFS, ESTALE.
+  Opened open(NodeId node, int flags, std::stop_token stop);
+  /// A new image, still local. EEXIST, EACCES, EROFS, EILSEQ, ENAMETOOLONG, ENOSPC.
+  std::pair<Entry, Opened> create(NodeId parent, std::string_view name, int flags, Caller caller,
+                                  std::stop_token stop);
+  /// Each close(2) of the descriptor, also by other processes. Uploads what the creator wrote and
+  /// returns when the image is active with the right size and hash; throws why not.
+  void flush(Handle& handle, Caller caller, std::stop_token stop);
+  /// Makes written bytes durable on this machine.
+  void sync(Handle& handle);
+  /// The last close. Never fails: nobody would hear of it.
+  void release(std::unique_ptr<Handle> handle) noexcept;
+  /// EACCES, EPERM (protected), EBUSY, EISDIR, ENOENT, EROFS.
+  void unlink(NodeId parent, std::string_view name, std::stop_token stop);
+  /// Within a directory the image's name changes, between directories its visibility. `flags` as
+  /// renameat2(2). EEXIST, EACCES, EPERM, EINVAL, EROFS; never EXDEV, since mv would then copy.
+  void rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
+              unsigned flags, std::stop_token stop);
+  /// `handle` may be null. EPERM (size of an image, foreign owner), EACCES, EROFS.
+  Attributes change(NodeId node, const AttributeChange& change, Handle* handle,
+                    std::stop_token stop);
+  /// EPERM (read-only fields), EINVAL, EEXIST, ENODATA, ENOTSUP (not user.glance.*), ENOSPC, EROFS.
+  void set_xattr(NodeId node, std::string_view name, std::string_view value, XattrMode mode,
+                 std::stop_token stop);
+  void remove_xattr(NodeId node, std::string_view name, std::stop_token stop);
+
+  /// The errno to answer for `reason`, after it has been logged and kept for user.glancefs.error
+  /// of `node`. The one table from exceptions to errno is behind it (fs/failures.h).
+  int explain(std::string_view operation, NodeId node, std::exception_ptr reason) noexcept;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace glancefs::fs

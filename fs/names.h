@@ -1,0 +1,46 @@
+// Image names as file names and back: pure functions, no state.
+//
+//   escape     one image name -> one file name, reversible, so different names never meet
+//   Siblings   all images of a directory that want the same file name -> what each is shown as
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace glancefs::fs {
+
+/// Longest file name, in bytes (NAME_MAX). Glance counts 255 characters, up to 765 bytes.
+inline constexpr std::size_t kNameMax = 255;
+
+/// The file name for an image called `name`: itself, except that
+///   '/' and NUL become %2F and %00, "." and ".." become %2E and %2E%2E,
+///   '%' before two hex digits becomes %25,
+///   a leading '.' of ".glancefs" becomes %2E (the control directory),
+///   the '~' of a name that ends like an alias ("~" and eight hex digits) becomes %7E, and
+///   the first character of a name that is a UUID becomes %XX: those two forms always mean ids.
+/// "" stays "". May be longer than kNameMax.
+std::string escape_name(std::string_view name);
+
+/// The inverse: unescape_name(escape_name(x)) == x for every x. Other file names mean what they
+/// say, with each %XX decoded.
+std::string unescape_name(std::string_view file_name);
+
+/// "NAME~1234abcd", the unambiguous name of an image: `escaped` (cut on a character boundary, its
+/// extension kept, so that all fits into kNameMax) and the first eight digits of `id`.
+std::string alias_name(std::string_view escaped, std::string_view id);
+
+/// "NAME~<whole id>", for the case that two images of one name also share eight digits.
+std::string long_alias_name(std::string_view escaped, std::string_view id);
+
+/// The digits at the end of an alias, 8 of them or a whole UUID; nullopt: not an alias.
+std::optional<std::string> alias_id(std::string_view file_name);
+
+/// Whether `name` can be an image's name: valid UTF-8 without characters outside the basic plane,
+/// which Glance refuses (EILSEQ), at most 255 characters (ENAMETOOLONG). 0 or the errno.
+int check_new_name(std::string_view name);
+
+/// Whether `text` is valid UTF-8 (no surrogates, nothing overlong).
+bool valid_utf8(std::string_view text);
+
+}  // namespace glancefs::fs
