@@ -1,0 +1,250 @@
+#include "cache/spool.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <limits>
+#include <set>
+
+#include "base/log.h"
+#include "base/mutex.h"
+#include "cache/file_io.h"
+#include "cache/spool_directory.h"
+#include "cache/spool_journal.h"
+
+namespace glancefs::cache {
+namespace {
+
+constexpr std::uint64_t kLargestFile = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint64_t kPage = 4096;
+
+std::string make_uuid() {
+  std::array<unsigned char, 16> raw{};
+  if (::getrandom(raw.data(), raw.size(), 0) != static_cast<ssize_t>(raw.size())) {
+    throw_errno(errno, "getrandom");
+  }
+  // The version and variant bits of a random UUID (RFC 4122, 4.4).
+  raw[6] = static_cast<unsigned char>((raw[6] & 0x0FU) | 0x40U);
+  raw[8] = static_cast<unsigned char>((raw[8] & 0x3FU) | 0x80U);
+  std::string text;
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += fmt::format("{:02x}", raw.at(i));
+  }
+  return text;
+}
+
+/// The bytes of [begin, end) that have no disk yet: what writing them will take.
+std::uint64_t holes(const Fd& fd, std::uint64_t begin, std::uint64_t end) {
+  const std::uint64_t size = size_of(fd);
+  begin = begin / kPage * kPage;
+  end = (end + kPage - 1) / kPage * kPage;
+  std::uint64_t found = 0;
+  while (begin < std::min(end, size)) {
+    const off_t data = ::lseek(fd.get(), static_cast<off_t>(begin), SEEK_DATA);
+    if (data < 0) break;  // no data from here on
+    const auto data_begin = std::min(static_cast<std::uint64_t>(data), end);
+    found += data_begin - begin;
+    const off_t hole = ::lseek(fd.get(), static_cast<off_t>(data_begin), SEEK_HOLE);
+    if (hole < 0) return found;
+    begin = std::max(begin + 1, static_cast<std::uint64_t>(hole));
+  }
+  return begin < end ? found + end - begin / kPage * kPage : found;
+}
+
+class SpoolFile final : public Spool {
+ public:
+  SpoolFile(std::shared_ptr<SpoolDirectory> directory, SpoolRecord record, Fd data)
+      : directory_(std::move(directory)),
+        data_(std::move(data)),
+        record_(std::move(record)) {}
+
+  SpoolRecord record() const override {
+    const Lock lock(record_mutex_);
+    return record_;
+  }
+
+  void update(const SpoolRecord& record) override {
+    const Lock lock(record_mutex_);
+    SpoolRecord next = record;
+    next.id = record_.id;
+    next.cloud = record_.cloud;
+    next.changed = std::chrono::system_clock::now();
+    write_record(directory_->files(), next);
+    record_ = std::move(next);
+  }
+
+  void write(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    if (offset > kLargestFile || bytes.size() > kLargestFile - offset) {
+      throw_errno(EFBIG, "write beyond the largest file");
+    }
+    const Lock lock(write_mutex_);
+    const std::uint64_t size = size_of(data_);
+    const std::uint64_t before = allocated_bytes(data_);
+    const std::uint64_t growth = holes(data_, offset, offset + bytes.size());
+    directory_->reserve(growth);
+    try {
+      // Disk for holes among older bytes is taken first: should it not be there, nothing has been
+      // overwritten. What is appended can be cut off again.
+      if (growth > 0 && offset < size) take_disk(offset, bytes.size());
+      write_at(data_, offset, bytes);
+    } catch (...) {
+      if (size_of(data_) > size) set_size(size);
+      settle(growth, before);
+      throw;
+    }
+    settle(growth, before);
+  }
+
+  std::size_t read(std::uint64_t offset, std::span<std::byte> into) const override {
+    return read_at(data_, offset, into);
+  }
+
+  void truncate(std::uint64_t size) override {
+    if (size > kLargestFile) throw_errno(EFBIG, "truncate beyond the largest file");
+    const Lock lock(write_mutex_);
+    const std::uint64_t before = allocated_bytes(data_);
+    if (!set_size(size)) throw_errno(errno, "cannot truncate " + path());
+    settle(0, before);
+  }
+
+  std::uint64_t size() const override { return size_of(data_); }
+  void sync() override { sync_file(data_); }
+  std::string path() const override { return directory_->files().path_of(data_name()); }
+
+  void discard() noexcept override {
+    try {
+      const auto& files = directory_->files();
+      // Data first: a record without data is the trace of a spool that has ended, data without a
+      // record would look like bytes somebody still wants.
+      if (files.is_same(data_name(), data_)) {
+        const auto freed = static_cast<std::int64_t>(allocated_bytes(data_));
+        if (files.remove(data_name())) directory_->settle(0, -freed);
+      }
+      files.remove(spool_record_name(record().id));
+      files.sync(".");
+    } catch (const std::exception& error) {
+      log::warning("cannot remove the spool {}: {}", path(), error.what());
+    }
+  }
+
+ private:
+  std::string data_name() const { return spool_data_name(record().id); }
+  bool set_size(std::uint64_t size) {
+    return ::ftruncate(data_.get(), static_cast<off_t>(size)) == 0;
+  }
+  void take_disk(std::uint64_t offset, std::uint64_t length) {
+    if (::fallocate(data_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                    static_cast<off_t>(length)) != 0 &&
+        errno != EOPNOTSUPP) {
+      throw_errno(errno, "no disk for " + path());
+    }
+  }
+  void settle(std::uint64_t reserved, std::uint64_t before) noexcept {
+    std::int64_t growth = 0;
+    try {
+      growth =
+          static_cast<std::int64_t>(allocated_bytes(data_)) - static_cast<std::int64_t>(before);
+    } catch (const std::system_error& error) {
+      log::warning("{}", error.what());
+    }
+    directory_->settle(reserved, growth);
+  }
+
+  const std::shared_ptr<SpoolDirectory> directory_;
+  const Fd data_;  // flock(LOCK_EX) lives as long as this
+
+  Mutex write_mutex_;  // writes are one after the other, so that one can be taken back
+
+  mutable Mutex record_mutex_;
+  SpoolRecord record_ GUARDED_BY(record_mutex_);
+};
+
+class DirectorySpools final : public Spools {
+ public:
+  DirectorySpools(PrivateDirectory directory, std::uint64_t limit)
+      : directory_(std::make_shared<SpoolDirectory>(std::move(directory), limit)) {}
+
+  std::unique_ptr<Spool> create(SpoolRecord record) override {
+    Fd data = create_data(record.id);
+    record.changed = std::chrono::system_clock::now();
+    try {
+      write_record(directory_->files(), record);  // syncs the directory: the data's name, too
+    } catch (...) {
+      directory_->files().remove(spool_data_name(record.id));
+      throw;
+    }
+    return std::make_unique<SpoolFile>(directory_, std::move(record), std::move(data));
+  }
+
+  std::vector<std::unique_ptr<Spool>> recover(const std::string& cloud) override {
+    std::set<std::string> ids;
+    for (const auto& name : directory_->files().list(".")) {
+      if (name.find('.') == kUuidLength) ids.insert(name.substr(0, kUuidLength));
+    }
+    std::vector<std::unique_ptr<Spool>> found;
+    for (const auto& id : ids) {
+      try {
+        if (auto spool = recover_one(id, cloud)) found.push_back(std::move(spool));
+      } catch (const std::system_error& error) {
+        log::error("cannot recover the spool {}: {}", directory_->files().path_of(id),
+                   error.what());
+      }
+    }
+    std::ranges::sort(found, {}, [](const auto& spool) { return spool->record().changed; });
+    return found;
+  }
+
+ private:
+  static constexpr std::size_t kUuidLength = 36;
+
+  /// Makes a data file, locked; `id` becomes its name.
+  Fd create_data(std::string& id) {
+    const auto& files = directory_->files();
+    constexpr int kAttempts = 16;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      id = make_uuid();
+      Fd data = files.open_file(spool_data_name(id), O_RDWR | O_CREAT | O_EXCL);
+      // Before the lock another process may have taken the file for a left-over and removed it.
+      if (try_lock(data, false) && files.is_same(spool_data_name(id), data)) return data;
+    }
+    throw_errno(EAGAIN, "other processes remove every new file in " + files.path());
+  }
+
+  /// null: held by somebody, of another cloud, or nothing worth keeping (then removed).
+  std::unique_ptr<Spool> recover_one(const std::string& id, const std::string& cloud) {
+    const auto& files = directory_->files();
+    Fd data = files.open_file(spool_data_name(id), O_RDWR);
+    if (!data) {
+      // Its bytes have been uploaded or adopted; only the last step of discard() is missing.
+      files.remove(spool_record_name(id));
+      files.remove(spool_draft_name(id));
+      return nullptr;
+    }
+    if (!try_lock(data, false) || !files.is_same(spool_data_name(id), data)) return nullptr;
+    files.remove(spool_draft_name(id));
+    auto record = read_record(files, id);
+    if (record && record->cloud != cloud) return nullptr;
+    if (record) return std::make_unique<SpoolFile>(directory_, *std::move(record), std::move(data));
+    if (size_of(data) == 0 && !files.exists(spool_record_name(id))) {
+      files.remove(spool_data_name(id));  // create() did not get as far as its record
+    } else {
+      log::error("{} has no readable record, so nobody knows where it belongs; it is kept",
+                 files.path_of(spool_data_name(id)));
+    }
+    return nullptr;
+  }
+
+  const std::shared_ptr<SpoolDirectory> directory_;
+};
+
+}  // namespace
+
+std::unique_ptr<Spools> open_spools(const std::string& directory, std::uint64_t limit) {
+  return std::make_unique<DirectorySpools>(PrivateDirectory::open(directory), limit);
+}
+
+}  // namespace glancefs::cache

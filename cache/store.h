@@ -52,9 +52,9 @@ class Entry {
   virtual ~Entry() = default;
   virtual const Key& key() const noexcept = 0;
 
-  /// The first run of absent blocks that touches [offset, offset+length): begins and ends on block
-  /// boundaries (or at the object's end). nullopt: all present. REQUIRES length > 0 and the range
-  /// within the object.
+  /// The first run of absent blocks among those that [offset, offset+length) touches: begins and
+  /// ends on block boundaries (or at the object's end). nullopt: all present. REQUIRES length > 0
+  /// and the range within the object.
   virtual std::optional<Extent> missing(std::uint64_t offset, std::uint64_t length) const = 0;
 
   /// Copies bytes from `offset` on into `into` as far as blocks are present and right, and returns
