@@ -1,0 +1,231 @@
+// POST /v2/images/{id}/import and what happens after its 202.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "tests/devcloud/fetch.h"
+#include "tests/devcloud/glance.h"
+
+namespace glancefs::devcloud {
+namespace {
+
+constexpr const char* kTask = "os_glance_import_task";
+constexpr const char* kImporting = "os_glance_importing_to_stores";
+constexpr const char* kFailed = "os_glance_failed_import";
+/// Long enough for a client that polls to see every state.
+constexpr auto kStep = std::chrono::milliseconds(50);
+
+void pause(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any condition;
+  std::unique_lock lock(mutex);
+  condition.wait_for(lock, stop, kStep, [] { return false; });
+}
+
+bool has(const std::vector<std::string>& list, const std::string& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+}  // namespace
+
+/// An import, from its request to its end.
+struct Glance::Import {
+  std::string method;
+  std::string uri;
+  std::vector<std::string> stores;
+  bool all_stores = false;
+  std::string image_id;
+  std::string task_id;
+  std::string input;
+  Caller caller;
+};
+
+void Glance::begin_import(Import& job) {
+  Image& image = catalogue_.images.at(job.image_id);
+  const bool copy = job.method == "copy-image";
+  const std::string needed = copy                            ? "active"
+                             : job.method == "glance-direct" ? "uploading"
+                                                             : "queued";
+  if (image.properties.contains(kTask))
+    throw Problem(409, "", "Image has an import already in progress");
+  if (image.status != needed)
+    throw Problem(
+        409, "",
+        fmt::format("Image needs to be in '{}' status to use '{}' method", needed, job.method));
+  if (!image.disk_format || !image.container_format)
+    throw Problem(409, "", "'disk_format' or 'container_format' needs to be set before import");
+  for (const std::string& id : job.stores) {
+    if (store(id) == nullptr) throw Problem(409, "", fmt::format("Store {} is not available", id));
+    if (copy && !job.all_stores && has(image.stores, id))
+      throw Problem(400, "", fmt::format("Image is already present at store '{}'", id));
+  }
+  if (copy) std::erase_if(job.stores, [&](const std::string& id) { return has(image.stores, id); });
+  if (job.stores.empty()) return;
+  job.task_id = new_uuid();
+  Task task;
+  task.id = job.task_id;
+  task.image_id = image.id;
+  task.owner = job.caller.project_id;
+  task.input = job.input;
+  task.created_at = task.updated_at = std::chrono::system_clock::now();
+  catalogue_.tasks[task.id] = std::move(task);
+  image.properties[kTask] = job.task_id;
+  image.properties[kImporting] = copy ? fmt::format("{}", fmt::join(job.stores, ",")) : "";
+  image.properties[kFailed] = "";
+  touch(image);
+}
+
+Response Glance::import(Call& call) {
+  const Json body = json_body(call.exchange);
+  if (!body.is_object() || member(body, "method").is_string()) throw Crash("no mapping");
+  const Json& method = member(body, "method");
+  if (method.is_null()) throw Problem(400, "Import request requires a 'method' field.");
+  if (!method.contains("name")) throw Problem(400, "Import request requires a 'name' field.");
+  Import job;
+  job.method = text(method, "name");
+  job.uri = text(method, "uri");
+  job.image_id = call.path[1];
+  job.caller = call.caller;
+  job.input = body.dump();
+  if (!has(config_.import_methods, job.method))
+    throw Problem(400, fmt::format("Unknown import method name '{}'.", job.method));
+  for (const char* flag : {"all_stores", "all_stores_must_succeed"})
+    if (body.contains(flag) && !body[flag].is_boolean())
+      throw Problem(400, fmt::format("'{}' must be boolean value only", flag));
+  job.all_stores = body.value("all_stores", false);
+  if (job.all_stores && body.contains("stores"))
+    throw Problem(400,
+                  "'stores' parameter and 'x-image-meta-store' header can't be both specified");
+  if (job.all_stores)
+    for (const StoreConfig& known : config_.stores) job.stores.push_back(known.id);
+  else
+    job.stores = body.value("stores", std::vector<std::string>{call.request.header_or(
+                                          "X-Image-Meta-Store", default_store())});
+  if (job.method == "web-download" && !may_fetch(job.uri))
+    throw Problem(400, fmt::format("URI for web-download does not pass filtering: {}", job.uri));
+  {
+    const Lock lock(catalogue_.mutex);
+    find(call, job.image_id, Access::kModify);
+    if (job.method == "copy-image" && !call.caller.admin)
+      throw Problem(403, "You are not authorized to complete copy_image action.");
+    begin_import(job);
+  }
+  if (!job.task_id.empty()) {
+    const Lock lock(workers_mutex_);
+    workers_.emplace_back([this, job](std::stop_token stop) { run_import(job, std::move(stop)); });
+  }
+  Response response;
+  response.status = 202;
+  return response;
+}
+
+bool Glance::fetch_for_import(Import& job, std::shared_ptr<const Blob>& data) {
+  if (job.method == "web-download") {
+    auto body = fetch(job.uri);
+    if (!body) return false;
+    data = std::make_shared<const Blob>(std::move(*body));
+    return true;
+  }
+  const Lock lock(catalogue_.mutex);
+  const auto found = catalogue_.images.find(job.image_id);
+  if (found == catalogue_.images.end()) return false;
+  data = job.method == "glance-direct" ? found->second.staged : found->second.data;
+  return data != nullptr;
+}
+
+// A failed download goes back to queued; failed staged data stays importing for ever.
+void Glance::fail_import(const Import& job) {
+  const Lock lock(catalogue_.mutex);
+  catalogue_.tasks.at(job.task_id).status = "failure";
+  catalogue_.tasks.at(job.task_id).message = "Task failed due to Internal Error";
+  const auto found = catalogue_.images.find(job.image_id);
+  if (found == catalogue_.images.end()) return;
+  Image& image = found->second;
+  if (job.method == "web-download") image.status = "queued";
+  image.properties[kFailed] = fmt::format("{}", fmt::join(job.stores, ","));
+  image.properties[kImporting] = "";
+  image.properties.erase(kTask);
+  touch(image);
+}
+
+void Glance::import_into(const Import& job, const std::string& store, bool first,
+                         const std::shared_ptr<const Blob>& data, const Hashes& hashes) {
+  const Lock lock(catalogue_.mutex);
+  const auto found = catalogue_.images.find(job.image_id);
+  if (found == catalogue_.images.end()) return;
+  Image& image = found->second;
+  if (first && job.method != "copy-image") fill(image, data, hashes);
+  image.stores.push_back(store);
+  auto left = split(image.properties[kImporting], ',');
+  std::erase(left, store);
+  image.properties[kImporting] = fmt::format("{}", fmt::join(left, ","));
+  touch(image);
+}
+
+void Glance::end_import(const Import& job) {
+  const Lock lock(catalogue_.mutex);
+  Task& task = catalogue_.tasks.at(job.task_id);
+  task.status = "success";
+  const auto found = catalogue_.images.find(job.image_id);
+  if (found == catalogue_.images.end()) return;
+  task.message = fmt::format("Copied {} MiB", found->second.size.value_or(0) >> 20U);
+  found->second.staged.reset();
+  found->second.properties.erase(kTask);
+  touch(found->second);
+}
+
+void Glance::run_import(Import job, std::stop_token stop) {
+  pause(stop);
+  {
+    const Lock lock(catalogue_.mutex);
+    catalogue_.tasks.at(job.task_id).status = "processing";
+    const auto found = catalogue_.images.find(job.image_id);
+    if (found == catalogue_.images.end()) return;
+    if (job.method != "copy-image") found->second.status = "importing";
+    found->second.properties[kImporting] = fmt::format("{}", fmt::join(job.stores, ","));
+    touch(found->second);
+  }
+  std::shared_ptr<const Blob> data;
+  if (!fetch_for_import(job, data)) {
+    pause(stop);
+    fail_import(job);
+    return;
+  }
+  const Hashes hashes = job.method == "copy-image" ? Hashes{} : data->hashes();
+  bool first = true;
+  for (const std::string& store : job.stores) {
+    pause(stop);
+    if (stop.stop_requested()) return;
+    import_into(job, store, std::exchange(first, false), data, hashes);
+  }
+  pause(stop);
+  end_import(job);
+}
+
+Response Glance::tasks(Call& call) {
+  const Lock lock(catalogue_.mutex);
+  const Image& image = find(call, call.path[1], Access::kSee);
+  Json tasks = Json::array();
+  for (const auto& [id, task] : catalogue_.tasks) {
+    if (task.image_id != image.id || (!call.caller.admin && task.owner != call.caller.project_id))
+      continue;
+    tasks.push_back({{"id", id},
+                     {"type", "api_image_import"},
+                     {"status", task.status},
+                     {"owner", task.owner},
+                     {"message", task.message},
+                     {"input", Json::parse(task.input)},
+                     {"result", nullptr},
+                     {"image_id", image.id},
+                     {"created_at", iso_time(task.created_at)},
+                     {"updated_at", iso_time(task.updated_at)},
+                     {"expires_at", iso_time(task.created_at + std::chrono::hours(48))},
+                     {"schema", "/v2/schemas/task"}});
+  }
+  return json_response({{"tasks", tasks}});
+}
+
+}  // namespace glancefs::devcloud
