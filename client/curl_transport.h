@@ -2,9 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 
+#include "client/cloud.h"
 #include "client/http.h"
 
 namespace glancefs::client {
@@ -21,6 +23,12 @@ struct TransportConfig {
   std::chrono::milliseconds upload_answer_timeout{300000};
 };
 
+/// What `cloud` says about trust. Where it names no CA bundle, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE
+/// and SSL_CERT_FILE of `environment` count, in this order, as they do for the other OpenStack
+/// clients (Python's requests reads them, libcurl does not).
+TransportConfig transport_config(const Cloud& cloud,
+                                 const std::map<std::string, std::string>& environment);
+
 /// Keeps finished connections for the next exchange with the same host. The only user of libcurl.
 class CurlTransport : public Transport {
  public:
@@ -30,7 +38,6 @@ class CurlTransport : public Transport {
                    std::stop_token stop) override;
 
  private:
-  class Connection;
   struct Pool;
   const TransportConfig config_;
   std::unique_ptr<Pool> pool_;

@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "client/cloud.h"
 #include "client/http.h"
+#include "client/token_keeper.h"
 
 namespace glancefs::client {
 
@@ -39,7 +40,8 @@ struct RetryPolicy {
 };
 
 /// Adds the token to requests, renews it before it expires and after a 401, finds the image
-/// endpoint, repeats what may be repeated. Thread-safe; one login serves all threads.
+/// endpoint, repeats what may be repeated. Thread-safe; one login serves all threads: who finds it
+/// due for renewal makes the next, while the others go on with the old one as long as it lasts.
 class Session {
  public:
   /// `transport` must outlive the session. Nothing is sent before log_in() or the first call().
@@ -51,13 +53,18 @@ class Session {
   void log_in(std::stop_token stop);
 
   /// Makes `request`, whose url is a path on the image endpoint ("/v2/…"), and answers what came
-  /// with a 2xx status. Throws HttpError for any other status or none. Repeats after 429, 502–504
-  /// and lost connections when `repeatable`; after one renewed login on 401. `source` is restarted
-  /// for a repetition, `sink` must bear being begun again when `repeatable`.
+  /// with a 2xx status. Throws HttpError for any other status or none. Repeats after 429, 5xx but
+  /// 501 and lost connections when `repeatable`; after one renewed login on 401. A Keystone that
+  /// does not answer then is EHOSTUNREACH; one that refuses, EACCES, also for the next 30 s and
+  /// more without asking again. `source` is restarted for a repetition, `sink` must bear being
+  /// begun again when `repeatable`. Requests without `source` and `sink` get a time limit of 60 s
+  /// unless they bring one.
   Response call(Request request, Operation operation, bool repeatable, Source* source, Sink* sink,
                 std::stop_token stop);
 
   const Cloud& cloud() const noexcept { return cloud_; }
+  /// For callers who repeat by themselves, because they know better where to begin again.
+  const RetryPolicy& retry() const noexcept { return retry_; }
   /// Where images are, without /v2: known after log_in().
   std::string endpoint() const;
   /// The project the token is scoped to; empty without Keystone.
@@ -72,13 +79,21 @@ class Session {
   void log_out() noexcept;
 
  private:
-  struct Login;
+  LoginPtr authenticate(const std::stop_token& stop);
+  LoginPtr login_with_token(const std::stop_token& stop);
+  void check_endpoint(const std::stop_token& stop);
+  Response perform_once(Request& request, Operation operation, const LoginPtr& login,
+                        Source* source, Sink* sink, const std::stop_token& stop);
+  LoginPtr present_login(Operation operation, const std::stop_token& stop);
+  LoginPtr next_login(Operation operation, const LoginPtr& rejected, const std::stop_token& stop);
+
   const Cloud cloud_;
   Transport& transport_;
   const Clock& clock_;
   const RetryPolicy retry_;
-  struct State;
-  std::unique_ptr<State> state_;
+  TokenKeeper keeper_;
+  mutable Mutex mutex_;
+  std::string endpoint_ GUARDED_BY(mutex_);
 };
 
 }  // namespace glancefs::client
