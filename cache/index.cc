@@ -1,0 +1,157 @@
+#include "cache/index.h"
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+
+#include <chrono>
+#include <filesystem>
+
+namespace glancefs::cache {
+namespace {
+
+constexpr const char* kFile = "index.sqlite";
+constexpr std::uint64_t kVersion = 1;
+
+// `used` counts uses instead of telling the time: clocks are set back.
+constexpr const char* kSchema = R"(
+  CREATE TABLE objects (name BLOB PRIMARY KEY, size INTEGER NOT NULL, bytes INTEGER NOT NULL,
+                        used INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX objects_by_use ON objects (used);
+  CREATE TABLE sources (source BLOB PRIMARY KEY, name BLOB NOT NULL) WITHOUT ROWID;
+  CREATE INDEX sources_by_name ON sources (name);
+  PRAGMA user_version = 1;
+)";
+
+std::string real_path(const PrivateDirectory& directory) {
+  // SQLite wants a path. This one has no links in it, so that it may refuse all.
+  const auto link = "/proc/self/fd/" + std::to_string(directory.fd().get());
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink(link, error);
+  if (error) return directory.path_of(kFile);  // no /proc here
+  return (path / kFile).string();
+}
+
+std::string made(const PrivateDirectory& directory) {
+  // SQLite would make it with mode 0644; its -wal and -shm files take the mode from this one.
+  directory.open_file(kFile, O_RDWR | O_CREAT);
+  return real_path(directory);
+}
+
+}  // namespace
+
+Index::Index(const PrivateDirectory& directory) : database_(made(directory)) {
+  Transaction transaction(database_);
+  Statement version(database_, "PRAGMA user_version");
+  version.step();
+  const std::uint64_t found = version.number(0);
+  if (found == 0) {
+    database_.run(kSchema);  // fails as damaged when there are tables of somebody else
+  } else if (found != kVersion) {
+    throw DamagedDatabase("version " + std::to_string(found) + " is unknown");
+  }
+  transaction.commit();
+  database_.check();
+  rows();  // names every column: the tables are ours
+}
+
+void Index::set_aside(const PrivateDirectory& directory) {
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  const std::string aside = fmt::format("{}.corrupt-{:%Y%m%dT%H%M%SZ}", kFile, fmt::gmtime(now));
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    if (directory.exists(std::string(kFile) + suffix)) {
+      directory.rename(std::string(kFile) + suffix, aside + suffix);
+    }
+  }
+}
+
+void Index::use(const IndexRow& row, const std::string& source) {
+  Transaction transaction(database_);
+  Statement(
+      database_,
+      "INSERT INTO objects VALUES (?1, ?2, ?3, (SELECT coalesce(max(used), 0) + 1 FROM "
+      "objects)) ON CONFLICT (name) DO UPDATE SET size = excluded.size, bytes = excluded.bytes, "
+      "used = excluded.used")
+      .bind(row.name, row.size, row.bytes)
+      .step();
+  Statement(database_, "INSERT OR REPLACE INTO sources VALUES (?, ?)")
+      .bind(source, row.name)
+      .step();
+  transaction.commit();
+}
+
+void Index::rename(const std::string& from, const IndexRow& to, const std::string& source) {
+  Transaction transaction(database_);
+  Statement(database_, "DELETE FROM objects WHERE name IN (?, ?)").bind(from, to.name).step();
+  Statement(
+      database_,
+      "INSERT INTO objects VALUES (?, ?, ?, (SELECT coalesce(max(used), 0) + 1 FROM objects))")
+      .bind(to.name, to.size, to.bytes)
+      .step();
+  Statement(database_, "INSERT OR REPLACE INTO sources VALUES (?, ?)").bind(source, to.name).step();
+  transaction.commit();
+}
+
+void Index::remove(const std::string& name) {
+  Transaction transaction(database_);
+  Statement(database_, "DELETE FROM objects WHERE name = ?").bind(name).step();
+  Statement(database_, "DELETE FROM sources WHERE name = ?").bind(name).step();
+  transaction.commit();
+}
+
+std::uint64_t Index::reserve(const std::string& name, std::uint64_t least, std::uint64_t most,
+                             std::uint64_t limit) {
+  Transaction transaction(database_);
+  const std::uint64_t total = total_bytes();
+  if (total > limit || limit - total < least) return 0;
+  const std::uint64_t granted = std::min(most, limit - total);
+  Statement(database_, "UPDATE objects SET bytes = bytes + ? WHERE name = ?")
+      .bind(granted, name)
+      .step();
+  if (database_.changes() == 0) return 0;  // another process has rebuilt the index meanwhile
+  transaction.commit();
+  return granted;
+}
+
+void Index::set_bytes(const std::string& name, std::uint64_t bytes) {
+  Statement(database_, "UPDATE objects SET bytes = ? WHERE name = ?").bind(bytes, name).step();
+}
+
+std::optional<std::string> Index::name_of(const std::string& source) {
+  Statement find(database_, "SELECT name FROM sources WHERE source = ?");
+  find.bind(source);
+  if (!find.step()) return std::nullopt;
+  return find.text(0);
+}
+
+bool Index::leave(const std::string& source, const std::string& name) {
+  Transaction transaction(database_);
+  Statement(database_, "DELETE FROM sources WHERE source = ?").bind(source).step();
+  Statement others(database_, "SELECT 1 FROM sources WHERE name = ? LIMIT 1");
+  others.bind(name);
+  const bool alone = !others.step();
+  transaction.commit();
+  return alone;
+}
+
+std::vector<IndexRow> Index::rows() {
+  Statement all(database_, "SELECT name, size, bytes FROM objects ORDER BY used, name");
+  std::vector<IndexRow> rows;
+  while (all.step()) {
+    rows.push_back({.name = all.text(0), .size = all.number(1), .bytes = all.number(2)});
+  }
+  return rows;
+}
+
+std::uint64_t Index::total_bytes() {
+  Statement sum(database_, "SELECT coalesce(sum(bytes), 0) FROM objects");
+  sum.step();
+  return sum.number(0);
+}
+
+std::uint64_t Index::count() {
+  Statement count(database_, "SELECT count(*) FROM objects");
+  count.step();
+  return count.number(0);
+}
+
+}  // namespace glancefs::cache

@@ -81,6 +81,12 @@ std::uint64_t PrivateDirectory::allocated(const std::string& name) const noexcep
   return static_cast<std::uint64_t>(status.st_blocks) * kStatBlock;
 }
 
+std::uint64_t PrivateDirectory::device() const {
+  struct stat status {};
+  if (::fstat(fd_.get(), &status) != 0) throw_errno(errno, "cannot examine " + path_);
+  return status.st_dev;
+}
+
 bool PrivateDirectory::is_same(const std::string& name, const Fd& fd) const {
   struct stat named {
   }, opened{};

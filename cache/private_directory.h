@@ -37,6 +37,9 @@ class PrivateDirectory {
   /// Makes entries made, renamed or removed in the directory `name` durable.
   void sync(const std::string& name) const;
 
+  /// The device it is on. Throws system_error.
+  std::uint64_t device() const;
+
   const std::string& path() const noexcept { return path_; }
   std::string path_of(const std::string& name) const { return path_ + "/" + name; }
   const Fd& fd() const noexcept { return fd_; }

@@ -8,11 +8,15 @@
 
 namespace glancefs::test {
 
-/// Mode 0700, under $TMPDIR or /tmp.
+/// Mode 0700, under $TMPDIR. By default it is in memory where there is such a place: what must be
+/// durable is synced often, and a test need not wait for a disk.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    path_ = (std::filesystem::temp_directory_path() / "glancefs-XXXXXX").string();
+    const bool choose = std::getenv("TMPDIR") == nullptr && std::filesystem::exists("/dev/shm");
+    const std::filesystem::path parent =
+        choose ? "/dev/shm" : std::filesystem::temp_directory_path();
+    path_ = (parent / "glancefs-XXXXXX").string();
     if (::mkdtemp(path_.data()) == nullptr) {
       throw std::system_error(errno, std::generic_category(), "mkdtemp " + path_);
     }

@@ -1,0 +1,251 @@
+#include "cache/disk_entry.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/log.h"
+#include "cache/file_io.h"
+#include "cache/object_name.h"
+
+namespace glancefs::cache {
+namespace {
+
+// Reserved at once, so that the index is not asked for every block. A small limit is not used up by
+// a few objects that have just begun.
+constexpr std::uint64_t kLargestReserve = 8 * 1024 * 1024;
+constexpr std::uint64_t kReservePart = 16;
+constexpr std::size_t kHashBuffer = 1024 * 1024;
+
+}  // namespace
+
+DiskEntry::DiskEntry(std::shared_ptr<DiskRoom> room, Key key,
+                     std::shared_ptr<std::atomic<std::uint64_t>> hits)
+    : room_(std::move(room)),
+      key_(std::move(key)),
+      hits_(std::move(hits)) {
+  State opened{.object = open_sealed(room_->files(), key_), .kind = Kind::kSealed};
+  if (!opened.object) {
+    opened = {.object = open_partial(room_->files(), key_), .kind = Kind::kPartial};
+    granted_ = opened.object->present();
+  }
+  room_->use({.name = name(opened.kind), .size = key_.size, .bytes = opened.object->present()},
+             key_.source);
+  set_state(std::move(opened));
+}
+
+DiskEntry::~DiskEntry() {
+  State last = state();
+  if (last.kind != Kind::kDetached && room_->files().exists(map_of(name(last.kind)))) {
+    // Used until now; what was reserved and not needed is given back.
+    room_->use({.name = name(last.kind), .size = key_.size, .bytes = last.object->present()},
+               key_.source);
+  }
+  last.object.reset();
+  set_state({});
+  if (closed_) closed_();
+}
+
+DiskEntry::State DiskEntry::state() const {
+  const Lock lock(state_mutex_);
+  return state_;
+}
+
+void DiskEntry::set_state(State state) {
+  State old;  // its files are closed after the lock is let go
+  const Lock lock(state_mutex_);
+  old = std::exchange(state_, std::move(state));
+}
+
+std::string DiskEntry::name(Kind kind) const {
+  return kind == Kind::kSealed ? sealed_name(key_) : partial_name(key_.source);
+}
+
+std::optional<Extent> DiskEntry::missing(std::uint64_t offset, std::uint64_t length) const {
+  return state().object->missing(offset, length);
+}
+
+std::uint64_t DiskEntry::present() const noexcept { return state().object->present(); }
+
+bool DiskEntry::sealed() const noexcept { return state().kind == Kind::kSealed; }
+
+std::shared_ptr<const Fd> DiskEntry::file() const {
+  const State now = state();
+  return now.kind == Kind::kSealed ? now.object->data() : nullptr;
+}
+
+std::uint64_t DiskEntry::slack() const noexcept {
+  const State now = state();
+  const std::uint64_t granted = granted_, present = now.object->present();
+  return now.kind == Kind::kPartial && granted > present ? granted - present : 0;
+}
+
+void DiskEntry::detach() noexcept {
+  const Lock lock(state_mutex_);
+  state_.kind = Kind::kDetached;
+}
+
+std::size_t DiskEntry::read(std::uint64_t offset, std::span<std::byte> into) {
+  const State now = state();
+  bool damaged = false;
+  const std::size_t done = now.object->read(offset, into, damaged);
+  *hits_ += done;
+  if (damaged) handle_damage(now.object);
+  return done;
+}
+
+void DiskEntry::handle_damage(const BlockFilePtr& damaged) {
+  if (!warned_.exchange(true)) {
+    log::warning("{}: the disk does not hold what was written; damaged blocks are fetched again",
+                 room_->files().path_of(name(state().kind)));
+  }
+  if (!sealed()) return;
+  const Lock sealing(seal_mutex_);
+  const Lock writing(write_mutex_);
+  if (const State now = state(); now.kind != Kind::kSealed || now.object != damaged) return;
+  try {
+    // What is fetched again is unproven, so it may not go into a file that others share.
+    if (auto partial = take_back(room_->files(), key_, *damaged)) {
+      const IndexRow row{.name = name(Kind::kPartial), .size = key_.size, .bytes = key_.size};
+      room_->rename(name(Kind::kSealed), row, key_.source);
+      granted_ = key_.size;
+      set_state({.object = std::move(partial), .kind = Kind::kPartial});
+      return;
+    }
+  } catch (const std::system_error& error) {
+    room_->complain(error);
+  }
+  room_->remove(name(Kind::kSealed));
+  detach();
+}
+
+bool DiskEntry::write(std::uint64_t offset, std::span<const std::byte> bytes) {
+  const Lock lock(write_mutex_);
+  const State now = state();
+  if (now.object->absent_bytes(offset, bytes.size()) == 0) return true;
+  if (now.kind != Kind::kPartial) return false;
+  return make_room(*now.object, {.offset = offset, .length = bytes.size()}) &&
+         store(*now.object, offset, bytes);
+}
+
+bool DiskEntry::make_room(BlockFile& object, Extent range) {
+  const std::uint64_t needed = object.absent_bytes(range.offset, range.length);
+  const std::uint64_t granted = granted_, present = object.present();
+  const std::uint64_t slack = granted - std::min(granted, present);
+  if (slack >= needed) return true;
+  const std::uint64_t least = needed - slack;
+  const std::uint64_t wish = std::min(
+      {kLargestReserve, room_->limit() / kReservePart, key_.size - std::min(key_.size, granted)});
+  const std::uint64_t got = room_->reserve(name(Kind::kPartial), least, std::max(least, wish));
+  granted_ += got;
+  if (got > 0) return true;
+  // Nothing else to evict: blocks of this very object make room, if it has enough elsewhere.
+  if (present - std::min(present, range.length - needed) < least) return false;
+  try {
+    const std::uint64_t freed = object.give_up(least, range);
+    room_->count_evicted(freed);
+    return freed >= least;
+  } catch (const std::system_error& error) {
+    room_->complain(error);
+    return false;
+  }
+}
+
+bool DiskEntry::store(BlockFile& object, std::uint64_t offset, std::span<const std::byte> bytes) {
+  for (bool again = true;; again = false) {
+    try {
+      object.write(offset, bytes);
+      return true;
+    } catch (const std::system_error& error) {
+      const bool full = error.code().value() == ENOSPC;
+      // The disk is full below the limit: what the cache can spare goes first.
+      if (full && again && room_->evict(bytes.size())) continue;
+      room_->complain(error);
+      return false;
+    }
+  }
+}
+
+Seal DiskEntry::seal() {
+  const Lock lock(seal_mutex_);
+  const State now = state();
+  if (now.kind == Kind::kSealed) return Seal::kSealed;
+  if (!now.object->complete()) return Seal::kIncomplete;
+  if (now.kind == Kind::kDetached) return Seal::kFailed;
+  try {
+    const std::uint64_t changes = now.object->changes();
+    const Seal proof = prove(*now.object);
+    if (proof == Seal::kMismatch) now.object->clear();
+    if (proof != Seal::kSealed) return proof;
+    if (now.object->changes() != changes) return Seal::kIncomplete;
+    settle(now.object);
+    return sealed() ? Seal::kSealed : Seal::kFailed;
+  } catch (const std::exception& error) {
+    room_->complain(error);
+    return Seal::kFailed;
+  }
+}
+
+Seal DiskEntry::prove(BlockFile& object) {
+  // Without a hash to compare with there are still the checksums: once sealed, the kernel reads the
+  // file and looks at neither.
+  auto hasher = key_.content ? Hasher::create(key_.content->algorithm) : std::nullopt;
+  std::vector<std::byte> buffer(kHashBuffer);
+  for (std::uint64_t at = 0; at < key_.size; at += buffer.size()) {
+    const auto part =
+        std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), key_.size - at));
+    bool damaged = false;
+    if (object.read(at, part, damaged) != part.size()) return Seal::kIncomplete;
+    if (hasher) hasher->update(part);
+  }
+  if (!hasher || hasher->finish() == *key_.content) return Seal::kSealed;
+  log::warning("{}: the bytes are not what their {} promises; dropped", key_.source,
+               key_.content->algorithm);
+  return Seal::kMismatch;
+}
+
+/// Gives the proven `object` its sealed name, or takes an equal one that has it already.
+void DiskEntry::settle(const BlockFilePtr& object) {
+  const Lock writing(write_mutex_);
+  if (auto equal = open_sealed(room_->files(), key_)) {
+    room_->remove(name(Kind::kPartial));
+    room_->use({.name = name(Kind::kSealed), .size = key_.size, .bytes = key_.size}, key_.source);
+    set_state({.object = std::move(equal), .kind = Kind::kSealed});
+    return;
+  }
+  publish(room_->files(), key_, *object);
+  room_->rename(name(Kind::kPartial),
+                {.name = name(Kind::kSealed), .size = key_.size, .bytes = key_.size}, key_.source);
+  reopen_sealed(object);
+}
+
+void DiskEntry::reopen_sealed(const BlockFilePtr& fallback) {
+  // Others may open it from now on; this one, too, holds it shared and for reading only.
+  unlock(*fallback);
+  auto opened = open_sealed(room_->files(), key_);
+  // null: evicted between the two lines. The bytes are still proven, and still here.
+  set_state({.object = opened ? std::move(opened) : fallback, .kind = Kind::kSealed});
+}
+
+bool DiskEntry::adopt(const std::string& path) {
+  const Lock lock(seal_mutex_);
+  const State now = state();
+  if (now.kind == Kind::kSealed) return true;
+  try {
+    const std::uint64_t granted = granted_;
+    if (granted < key_.size) {
+      const std::uint64_t least = key_.size - granted;
+      const std::uint64_t got = room_->reserve(name(Kind::kPartial), least, least);
+      if (got == 0) return false;
+      granted_ += got;
+    }
+    auto object = replace_data(room_->files(), key_, *now.object, path);
+    set_state({.object = object, .kind = Kind::kPartial});
+    settle(object);
+  } catch (const std::exception& error) {
+    log::info("cache {}: cannot take over {}: {}", room_->files().path(), path, error.what());
+    return state().object != now.object;
+  }
+  return true;
+}
+
+}  // namespace glancefs::cache

@@ -1,0 +1,189 @@
+#include "cache/disk_room.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "cache/disk_recovery.h"
+#include "cache/file_io.h"
+#include "cache/object_name.h"
+
+namespace glancefs::cache {
+namespace {
+
+constexpr const char* kVersionFile = "glancefs-cache";
+const std::string kVersionText = "glancefs cache 1\n";
+// The signature of bford.info/cachedir: backup programs leave such a directory out.
+const std::string kTagText =
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This directory holds copies of images that glancefs can fetch again.\n";
+
+void write_once(const PrivateDirectory& files, const char* name, const std::string& text) {
+  if (files.exists(name)) return;
+  const Fd file = files.open_file(name, O_WRONLY | O_CREAT);
+  write_at(file, 0, bytes_of(text));
+}
+
+}  // namespace
+
+DiskRoom::DiskRoom(const DiskStoreConfig& config)
+    : config_(config),
+      files_(PrivateDirectory::open(config.directory)),
+      presence_(files_.open_file("lock", O_RDWR | O_CREAT)) {
+  prepare();
+  const Lock lock(mutex_);
+  // Alone: nobody is in the middle of anything, so what looks like a left-over is one.
+  const bool alone = try_lock(presence_, false);
+  open_index();
+  reconcile(files_, *index_, alone);
+  // Another process that is starting holds it for as long as it takes to do the same.
+  if (::flock(presence_.get(), LOCK_SH) != 0) throw_errno(errno, "flock " + files_.path());
+}
+
+void DiskRoom::prepare() {
+  write_once(files_, "CACHEDIR.TAG", kTagText);
+  write_once(files_, kVersionFile, kVersionText);
+  const Fd version = files_.open_file(kVersionFile, O_RDONLY);
+  std::string text(2 * kVersionText.size(), '\0');
+  text.resize(read_at(version, 0, std::as_writable_bytes(std::span(text))));
+  if (text != kVersionText) {
+    throw_errno(EINVAL, files_.path() +
+                            " was made by another version of glancefs; "
+                            "remove it or choose another cache directory");
+  }
+  files_.make_directory("partial");
+  files_.make_directory("sealed");
+}
+
+void DiskRoom::open_index() {
+  try {
+    index_.emplace(files_);
+  } catch (const DamagedDatabase& error) {
+    log::warning("{}: {}; set aside and built anew", files_.path(), error.what());
+    Index::set_aside(files_);
+    index_.emplace(files_);
+  }
+}
+
+/// Runs `work` on the index; a failure is logged and gives an empty value.
+template <typename Work>
+auto DiskRoom::guarded(Work work) noexcept -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    complain(error);
+    return decltype(work())();
+  }
+}
+
+std::uint64_t DiskRoom::disk_left() const {
+  struct statvfs status {};
+  if (::fstatvfs(files_.fd().get(), &status) != 0) throw_errno(errno, "statvfs " + files_.path());
+  const std::uint64_t left = status.f_bavail * status.f_frsize;
+  return left - std::min(left, config_.min_free);
+}
+
+std::uint64_t DiskRoom::reserve(const std::string& name, std::uint64_t least,
+                                std::uint64_t most) noexcept {
+  const Lock lock(mutex_);
+  return guarded([&]() REQUIRES(mutex_) -> std::uint64_t {
+    if (least > config_.limit) return 0;
+    if (disk_left() < least) evict_locked(least - disk_left());
+    if (disk_left() < least) return 0;
+    most = std::clamp(disk_left(), least, most);
+    std::uint64_t granted = index_->reserve(name, least, most, config_.limit);
+    if (granted == 0) {
+      const std::uint64_t total = index_->total_bytes();
+      const std::uint64_t over = total + least - std::min(total + least, config_.limit);
+      evict_locked(over);
+      granted = index_->reserve(name, least, most, config_.limit);
+    }
+    return granted;
+  });
+}
+
+bool DiskRoom::evict(std::uint64_t bytes) noexcept {
+  const Lock lock(mutex_);
+  return guarded([&]() REQUIRES(mutex_) { return evict_locked(bytes); });
+}
+
+bool DiskRoom::evict_locked(std::uint64_t bytes) {
+  std::uint64_t freed = 0;
+  for (const auto& row : index_->rows()) {
+    if (freed >= bytes) break;
+    if (!evict_one(row)) continue;
+    freed += row.bytes;
+    evicted_ += row.bytes;
+  }
+  return freed >= bytes;
+}
+
+bool DiskRoom::evict_one(const IndexRow& row) {
+  const Fd map = files_.open_file(map_of(row.name), O_RDWR);
+  if (map && !try_lock(map, false)) return false;  // somebody has it open
+  // The lock came too late if the file has been replaced; then it is not ours to remove.
+  if (map && !files_.is_same(map_of(row.name), map)) return false;
+  if (!files_.remove(data_of(row.name)) || !files_.remove(map_of(row.name))) return false;
+  index_->remove(row.name);
+  return true;
+}
+
+void DiskRoom::use(const IndexRow& row, const std::string& source) noexcept {
+  const Lock lock(mutex_);
+  guarded([&]() REQUIRES(mutex_) { index_->use(row, source); });
+}
+
+void DiskRoom::rename(const std::string& from, const IndexRow& to,
+                      const std::string& source) noexcept {
+  const Lock lock(mutex_);
+  guarded([&]() REQUIRES(mutex_) { index_->rename(from, to, source); });
+}
+
+void DiskRoom::set_bytes(const std::string& name, std::uint64_t bytes) noexcept {
+  const Lock lock(mutex_);
+  guarded([&]() REQUIRES(mutex_) { index_->set_bytes(name, bytes); });
+}
+
+std::optional<std::string> DiskRoom::name_of(const std::string& source) noexcept {
+  const Lock lock(mutex_);
+  return guarded([&]() REQUIRES(mutex_) { return index_->name_of(source); });
+}
+
+bool DiskRoom::leave(const std::string& source, const std::string& name) noexcept {
+  const Lock lock(mutex_);
+  return guarded([&]() REQUIRES(mutex_) { return index_->leave(source, name); });
+}
+
+void DiskRoom::remove(const std::string& name) noexcept {
+  const Lock lock(mutex_);
+  guarded([&]() REQUIRES(mutex_) {
+    files_.remove(data_of(name));
+    files_.remove(map_of(name));
+    index_->remove(name);
+  });
+}
+
+IndexRow DiskRoom::totals() noexcept {
+  const Lock lock(mutex_);
+  return guarded([&]() REQUIRES(mutex_) -> IndexRow {
+    return {.name = {}, .size = index_->count(), .bytes = index_->total_bytes()};
+  });
+}
+
+void DiskRoom::complain(const std::exception& error) noexcept {
+  const auto* known = dynamic_cast<const std::system_error*>(&error);
+  const int code = known != nullptr ? known->code().value() : EIO;
+  const Lock lock(complaints_mutex_);
+  try {
+    if (!complaints_.insert(code).second) return;
+  } catch (const std::bad_alloc&) {
+    return;  // then there is nothing better to do than to be quiet
+  }
+  log::warning("cache {}: {}; what cannot be kept is fetched again each time", files_.path(),
+               error.what());
+}
+
+}  // namespace glancefs::cache
