@@ -1,0 +1,44 @@
+// The words that options take as values: sizes, times, users, yes and no.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "base/log.h"
+
+namespace glancefs::fs {
+
+/// An amount of disk space: bytes, or a share of the file system it lies on.
+struct Amount {
+  std::uint64_t bytes = 0;
+  unsigned percent = 0;  ///< 1 … 100; 0: `bytes` counts
+  /// In bytes on a file system of `whole` bytes.
+  std::uint64_t of(std::uint64_t whole) const noexcept;
+  friend bool operator==(const Amount&, const Amount&) = default;
+};
+
+// Each function answers the value of a word, or throws std::invalid_argument whose text says what
+// is expected and does not repeat the word (it may be a secret).
+
+std::string parse_text(const std::string& word);
+/// "10G", "512M", "80%": bytes with a binary suffix K M G T (KiB and KB are read as K), or percent.
+Amount parse_amount(const std::string& word);
+/// "500ms", "30s", "5m", "2h", "1d"; a plain number is seconds. At most a year.
+std::chrono::milliseconds parse_duration(const std::string& word);
+/// The same, but not zero.
+std::chrono::milliseconds parse_timeout(const std::string& word);
+/// yes, true, on, 1; no, false, off, 0.
+bool parse_flag(const std::string& word);
+/// 1 … 64: more connections than that a server takes for an attack.
+unsigned parse_connections(const std::string& word);
+/// Octal, 0 … 777.
+mode_t parse_umask(const std::string& word);
+/// A number, or a name of the password or group database.
+uid_t parse_user(const std::string& word);
+gid_t parse_group(const std::string& word);
+log::Level parse_log_level(const std::string& word);
+
+}  // namespace glancefs::fs

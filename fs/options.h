@@ -1,0 +1,75 @@
+// Everything that a mount can be told, as typed values.
+#pragma once
+
+#include <sys/mount.h>
+#include <sys/types.h>
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "fs/option_value.h"
+
+namespace glancefs::fs {
+
+/// Environment variables by name. May hold secrets.
+using Environment = std::map<std::string, std::string>;
+
+/// What listxattr() shows.
+enum class XattrList {
+  kAll,       ///< every field of the image
+  kSettable,  ///< only what setxattr() accepts, for rsync -X
+};
+
+/// What the command line, the mount options and the environment ask for. The rows of the option
+/// table fill it, starting from their defaults: use default_options(), not Options{}.
+struct Options {
+  std::string program;  ///< as it was called; begins every message
+  std::string cloud;    ///< the name in clouds.yaml; empty: decided by load_cloud()
+  /// What the mount table shall show, exactly as mount(8) passed it (otherwise `mount -a` would not
+  /// recognise the mount and stack a second one on it). Empty: the cloud's label.
+  std::string source;
+  std::string mount_point;      ///< absolute
+  std::string mount_namespace;  ///< file of the namespace to mount in; empty: ours
+
+  bool foreground = false;  ///< do not become a daemon
+  bool verbose = false;     ///< say that the mount succeeded
+  bool sloppy = false;      ///< warn of unknown options instead of failing
+
+  bool read_only = false;
+  bool allow_other = false;
+  uid_t uid = 0;     ///< owner of everything in the mount
+  gid_t gid = 0;     ///< group of everything in the mount
+  mode_t umask = 0;  ///< permission bits taken away
+
+  unsigned long mount_flags = MS_NOSUID | MS_NODEV;  ///< MS_* of mount(2)
+  /// Further words for the kernel or libfuse, as in "max_read=65536"; allow_other is among them.
+  std::vector<std::string> fuse_options;
+
+  std::string cache_directory;  ///< absolute; empty: Paths::cache
+  std::string state_directory;  ///< absolute; empty: Paths::state
+  Amount cache_size, cache_min_free;
+
+  std::string log;  ///< "auto", "stderr", "syslog" or an absolute path
+  log::Level log_level = log::Level::kWarning;
+
+  std::chrono::milliseconds metadata_ttl{};     ///< age at which the catalogue is asked again
+  std::chrono::milliseconds connect_timeout{};  ///< to reach a server
+  std::chrono::milliseconds timeout{};          ///< longest silence of a server
+  std::chrono::milliseconds mount_timeout{};    ///< until the mount must be usable
+  unsigned connections = 0;                     ///< downloads at the same time
+
+  bool removal = false;  ///< whether rm deletes images
+  bool hidden = false;   ///< show images with os_hidden
+  XattrList xattrs = XattrList::kAll;
+
+  bool insecure = false;  ///< do not check certificates
+  /// The options os-* by the names of their OS_* variables. May hold secrets.
+  std::map<std::string, std::string> cloud_overrides;
+  /// The options env.NAME=VALUE. May hold secrets.
+  Environment environment;
+};
+
+}  // namespace glancefs::fs

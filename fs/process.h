@@ -1,0 +1,26 @@
+// What a process that holds passwords does for itself first.
+#pragma once
+
+#include "fs/options.h"
+
+namespace glancefs::fs {
+
+/// Keeps passwords and tokens out of core dumps, debuggers and /proc/PID/environ and mem of other
+/// processes of the user. Throws system_error.
+void harden_process();
+
+/// Opens /dev/null for those of the descriptors 0, 1 and 2 that are closed. Otherwise the next
+/// socket or database would take their place, and the next message be written into it.
+void fill_standard_streams();
+
+/// The variables of the process.
+Environment current_environment();
+
+/// The variables as they count: those of `environment`, changed by the env.* options.
+Environment effective_environment(Environment environment, const Options& options);
+
+/// Overwrites and removes the variables that hold secrets (OS_PASSWORD …) and sets those of env.*
+/// options that hold none, such as https_proxy. After the cloud was loaded, before any thread.
+void settle_environment(const Options& options);
+
+}  // namespace glancefs::fs
