@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -18,9 +19,10 @@ struct ImageFormat {
 /// Reads up to into.size() bytes at an offset; fewer only at the end.
 using ReadAt = std::function<std::size_t(std::uint64_t offset, std::span<std::byte> into)>;
 
-/// Looks at magic bytes: qcow2, vmdk (sparse, stream-optimised, descriptor), vhd, vhdx, vdi, iso,
-/// ploop, ova (a tar whose first member is an .ovf); everything else is raw (qed, luks and
-/// partition tables too: Glance stores them as raw). Never parses further: contents are hostile.
+/// Looks at magic bytes: qcow2, vmdk (sparse, stream-optimised, descriptor), vhd (not of fixed
+/// size), vhdx, vdi, iso, ploop, ova (a tar whose first member is an .ovf); everything else is raw
+/// (qed, luks and partition tables too: Glance stores them as raw). Never parses further: contents
+/// are hostile.
 ImageFormat detect_format(std::uint64_t size, const ReadAt& read);
 
 }  // namespace glancefs::fs

@@ -2,6 +2,8 @@
 // <-> field. The namespace is flat because Glance's object is.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,20 +31,23 @@ enum class KeyKind {
 KeyKind kind_of(std::string_view key);
 
 /// The text of field `key` (without prefix): booleans "true"/"false", integers in decimal, tags
-/// joined by ',' ('\' before a comma or backslash within a tag), times as Glance writes them.
-/// nullopt: absent or null. Throws system_error(E2BIG) for a value longer than kXattrSizeMax.
+/// joined by ',' ('\' before a comma or backslash within a tag; the empty tag alone is ","), times
+/// as Glance writes them. nullopt: absent or null; no tags. Throws system_error(E2BIG) for a
+/// value longer than kXattrSizeMax.
 std::optional<std::string> field_text(const client::Image& image, std::string_view key);
 
 /// The keys to list, with their prefix: fields that have a value, in Glance's order (base fields
 /// first, then custom ones sorted). Left out: names that are empty, contain NUL, or are too long,
-/// values that are too long, links; and whatever would make the list longer than 64 KiB.
+/// values that are too long; and whatever would make the list longer than 64 KiB.
 std::vector<std::string> listed_names(const client::Image& image, XattrList which);
 
 /// The change that sets `key` to `text` on `image` (an existing image, or a draft being written
-/// with status queued). nullopt: it already has that value. Throws system_error: EPERM (read-only,
-/// format of an image with data), EINVAL (reserved names, not a number, not a boolean, empty name),
-/// EILSEQ (not UTF-8, or a character outside the basic plane), E2BIG (65,535 bytes), ERANGE (name
-/// too long).
+/// with status queued). nullopt: it already has that value, which is no error for read-only fields
+/// either. Booleans may also be written 1, 0, yes, no, in any case. Throws system_error: EPERM
+/// (read-only, format of an image with data), EINVAL (reserved names, names that are empty or begin
+/// or end with a blank, not a number, not a boolean, an image's name or a tag of more than 255
+/// characters), EILSEQ (not UTF-8, or a character outside the basic plane), E2BIG (more than 65,535
+/// bytes), ERANGE (name too long).
 std::optional<client::Change> set_change(const client::Image& image, std::string_view key,
                                          std::string_view text);
 
@@ -50,7 +55,8 @@ std::optional<client::Change> set_change(const client::Image& image, std::string
 /// Throws system_error: ENODATA (absent), EPERM (read-only or not removable), EINVAL.
 client::Change remove_change(const client::Image& image, std::string_view key);
 
-/// `image` after `change`, for what is not yet at Glance.
+/// Makes `image` what it is after `change`, one that the functions above made; for what is not yet
+/// at Glance.
 void apply_change(client::Image& image, const client::Change& change);
 
 }  // namespace glancefs::fs

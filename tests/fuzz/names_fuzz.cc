@@ -1,0 +1,46 @@
+// Image names as file names: whatever a stranger calls an image, the way back leads to it.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "client/images.h"
+#include "fs/names.h"
+
+namespace {
+
+using namespace glancefs::fs;
+
+constexpr std::string_view kId = "1234abcd-0000-4000-8000-00000000ffff";
+
+void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+bool is_file_name(std::string_view text) {
+  return text != "." && text != ".." && text.find('/') == text.npos && text.find('\0') == text.npos;
+}
+
+void check_alias(const std::string& alias, std::string_view id, bool is_utf8) {
+  require(is_file_name(alias) && alias.size() <= kNameMax);
+  require(alias_id(alias) == id);
+  require(!is_utf8 || valid_utf8(alias));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view name(reinterpret_cast<const char*>(data), size);
+  const std::string file = escape_name(name);
+  require(unescape_name(file) == name);
+  require(is_file_name(file) && file != ".glancefs");
+  require(!alias_id(file) && !glancefs::client::is_uuid(file));
+  check_alias(alias_name(file, kId), kId.substr(0, 8), valid_utf8(name));
+  check_alias(long_alias_name(file, kId), kId, valid_utf8(name));
+  // What a user types is a name, too: its image is found again under its proper name.
+  const std::string meant = unescape_name(name);
+  require(unescape_name(escape_name(meant)) == meant);
+  require(check_new_name(name) != 0 || valid_utf8(name));
+  return 0;
+}
