@@ -87,8 +87,7 @@ Blob Blob::generated(std::uint64_t size, std::uint64_t seed) {
 
 std::size_t Blob::read(std::uint64_t offset, std::span<char> into) const {
   if (offset >= size_) return 0;
-  const std::size_t n =
-      std::min<std::uint64_t>(into.size(), size_ - offset);
+  const std::size_t n = std::min<std::uint64_t>(into.size(), size_ - offset);
   const auto part = into.first(n);
   if (seed_)
     fill_pattern(*seed_, offset, part);
@@ -100,7 +99,7 @@ std::size_t Blob::read(std::uint64_t offset, std::span<char> into) const {
         std::min<std::uint64_t>(offset + n, extent.offset + extent.bytes.size());
     if (from < to)
       std::memcpy(part.data() + (from - offset), extent.bytes.data() + (from - extent.offset),
-                  static_cast<std::size_t>(to - from));
+                  to - from);
   }
   return n;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <stdexcept>
 #include <utility>
 
 #include "tests/devcloud/glance.h"
@@ -38,7 +39,7 @@ struct DevCloud::Parts {
             server_options(config, Service::kGlance),
             [this](Exchange& e) { return glance.handle(e); }, faults, traffic) {
     keystone.set_urls(base_url(keystone_server) + "/v3", base_url(glance_server));
-    glance.set_keystone_url(base_url(keystone_server));
+    glance.set_keystone_url(base_url(keystone_server) + "/v3");
   }
 
   Config config;
@@ -71,7 +72,9 @@ Account DevCloud::account(const std::string& user_name) const {
 
 AppCredential DevCloud::app_credential() const {
   const Lock lock(parts_->identity.mutex);
-  return parts_->identity.app_credentials.begin()->second;
+  for (const auto& [id, credential] : parts_->identity.app_credentials)
+    if (credential.name == kDemoCredential) return credential;
+  throw std::out_of_range("the application credential was deleted");
 }
 
 Trust DevCloud::trust() const {

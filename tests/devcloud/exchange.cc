@@ -53,7 +53,7 @@ void Exchange::before_body_bytes(std::size_t& room) {
     const bool stalls = fault.kind == Kind::kRequestStall && !active->released();
     if (!stalls && fault.kind != Kind::kRequestReset) continue;
     if (received_ < fault.after) {
-      room = static_cast<std::size_t>(std::min<std::uint64_t>(room, fault.after - received_));
+      room = std::min<std::uint64_t>(room, fault.after - received_);
     } else if (stalls) {
       stall(*active);
     } else {
@@ -80,8 +80,7 @@ std::size_t Exchange::read_body(std::span<char> into) {
 std::size_t Exchange::read_framed(std::span<char> into) {
   const std::uint64_t left = content_length_.value_or(0) - received_;
   if (left == 0) return 0;
-  const std::size_t n = stream_.read(
-      into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left))));
+  const std::size_t n = stream_.read(into.first(std::min<std::uint64_t>(into.size(), left)));
   if (n == 0) throw BrokenBody("the body is shorter than Content-Length", false);
   return n;
 }
@@ -98,8 +97,7 @@ std::size_t Exchange::read_chunked(std::span<char> into) {
       return 0;
     }
   }
-  const std::size_t n = stream_.read(
-      into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), chunk_left_))));
+  const std::size_t n = stream_.read(into.first(std::min<std::uint64_t>(into.size(), chunk_left_)));
   if (n == 0) throw BrokenBody("unexpected end of file while parsing chunked data", false);
   chunk_left_ -= n;
   if (chunk_left_ == 0) stream_.read_line(kPiece);
@@ -178,8 +176,7 @@ bool Exchange::answer(const Response& response) {
 void Exchange::send_data(const Response& response) {
   std::vector<char> piece(kPiece);
   for (std::uint64_t done = 0; done < response.length;) {
-    const std::size_t want =
-        static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, response.length - done));
+    const std::size_t want = std::min<std::uint64_t>(kPiece, response.length - done);
     const std::size_t n = response.data->read(response.offset + done, std::span(piece).first(want));
     if (n == 0) {  // the store's file is shorter than the record says
       while (!stream_.gone_within(1s)) {
@@ -216,10 +213,9 @@ void Exchange::send_body(std::string_view bytes) {
     std::size_t n = bytes.size();
     const ActiveFault* at = cut();
     if (at != nullptr && at->fault().after > sent_)
-      n = static_cast<std::size_t>(std::min<std::uint64_t>(n, at->fault().after - sent_));
+      n = std::min<std::uint64_t>(n, at->fault().after - sent_);
     if (const Fault* slow = fault(Kind::kThrottle)) {
-      n = std::min(n,
-                   std::max<std::size_t>(1, static_cast<std::size_t>(slow->bytes_per_second / 50)));
+      n = std::min(n, std::max<std::size_t>(1, slow->bytes_per_second / 50));
       if (stream_.gone_within(20ms)) throw Disconnected("left during a throttled body");
     }
     send_piece(bytes.substr(0, n));
@@ -232,7 +228,7 @@ void Exchange::send_piece(std::string_view bytes) {
   const Fault* corrupt = fault(Kind::kCorrupt);
   if (corrupt != nullptr && corrupt->after >= sent_ && corrupt->after < sent_ + bytes.size()) {
     std::string changed(bytes);
-    char& byte = changed.at(static_cast<std::size_t>(corrupt->after - sent_));
+    char& byte = changed.at(corrupt->after - sent_);
     byte = static_cast<char>(~static_cast<unsigned char>(byte));
     stream_.write(changed);
   } else {

@@ -42,14 +42,6 @@ std::string html_escape(std::string_view text) {
 
 }  // namespace
 
-Response json_response(const Json& body, int status) {
-  Response response;
-  response.status = status;
-  response.set("Content-Type", "application/json");
-  response.body = body.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return response;
-}
-
 Response no_content() {
   Response response;
   response.status = 204;
@@ -77,7 +69,7 @@ Response problem_response(const Problem& problem, const Request& request) {
   } else {
     response.set("Content-Type", "text/plain; charset=UTF-8");
     response.body =
-        fmt::format("{}\n\n{}\n\n{}\n\n", status, problem.explanation(), problem.detail());
+        fmt::format("{}\n\n{}\n\n{}   ", status, problem.explanation(), problem.detail());
   }
   for (const auto& [name, value] : problem.headers) response.set(name, value);
   return response;
@@ -193,7 +185,7 @@ Caller Glance::authenticate(const Request& request) {
   if (id != nullptr) token = identity_.validate_for_glance(*id, config_.glance_caches_tokens);
   if (!token) {
     Problem problem(401, "");
-    problem.headers.emplace_back("WWW-Authenticate",
+    problem.headers.emplace_back("Www-Authenticate",
                                  fmt::format("Keystone uri=\"{}\"", keystone_url_));
     throw problem;
   }

@@ -79,6 +79,8 @@ class Glance {
   Response upload(Call& call);
   Response stage(Call& call);
   void begin_upload(Call& call, Upload& up);
+  void refuse_early(std::optional<std::uint64_t> length, std::optional<std::uint64_t> quota,
+                    std::optional<std::uint64_t> space) const;
   void receive(Call& call, Upload& up);
   Response finish_upload(Call& call, Upload& up);
   void restore(const Upload& up);
@@ -92,6 +94,9 @@ class Glance {
   struct Import;
   Response import(Call& call);
   Response tasks(Call& call);
+  void check_import(const Import& job) const REQUIRES(catalogue_.mutex);
+  void choose_stores(const Request& request, const Json& body, Import& job) const
+      REQUIRES(catalogue_.mutex);
   void begin_import(Import& job) REQUIRES(catalogue_.mutex);
   void run_import(Import job, std::stop_token stop);
   bool fetch_for_import(Import& job, std::shared_ptr<const Blob>& data);
@@ -103,6 +108,7 @@ class Glance {
   Response info(Call& call);
   Response usage(const Caller& caller);
   Response schema(Call& call);
+  // metadefs.cc
   Response metadefs(Call& call);
 
   const StoreConfig* store(const std::string& id) const;
@@ -118,8 +124,6 @@ class Glance {
   std::vector<std::jthread> workers_ GUARDED_BY(workers_mutex_);
 };
 
-/// 200 (or `status`) with a JSON body.
-Response json_response(const Json& body, int status = 200);
 Response no_content();
 /// The error body the client's Accept header asks for.
 Response problem_response(const Problem& problem, const Request& request);
@@ -131,7 +135,5 @@ void check_attribute(const Config& config, const std::string& key, const Json& v
 bool set_attribute(Image& image, const std::string& key, const Json& value);
 /// Characters, not bytes.
 std::size_t utf8_length(std::string_view text);
-/// Glance's metadata definitions, as far as they matter here.
-const Json& metadef_namespaces();
 
 }  // namespace glancefs::devcloud

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <regex>
 #include <string_view>
 
@@ -40,6 +41,10 @@ void check_enum(const Json& value, const std::vector<std::string>& allowed, bool
 }
 
 void check_integer(const Json& value) {
+  // 1.0 is an integer to JSON schema.
+  if (value.is_number_float() && value.get<double>() == std::floor(value.get<double>()) &&
+      std::abs(value.get<double>()) < 1e15)
+    return check_integer(Json(value.get<std::int64_t>()));
   if (!value.is_number_integer()) bad(value, "is not of type 'integer'");
   const bool fits = value.is_number_unsigned()
                         ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(kMaxInteger)

@@ -43,8 +43,8 @@ struct Glance::Import {
   Caller caller;
 };
 
-void Glance::begin_import(Import& job) {
-  Image& image = catalogue_.images.at(job.image_id);
+void Glance::check_import(const Import& job) const {
+  const Image& image = catalogue_.images.at(job.image_id);
   const bool copy = job.method == "copy-image";
   const std::string needed = copy                            ? "active"
                              : job.method == "glance-direct" ? "uploading"
@@ -57,13 +57,35 @@ void Glance::begin_import(Import& job) {
         fmt::format("Image needs to be in '{}' status to use '{}' method", needed, job.method));
   if (!image.disk_format || !image.container_format)
     throw Problem(409, "", "'disk_format' or 'container_format' needs to be set before import");
+  if (job.method == "web-download" && !may_fetch(job.uri))
+    throw Problem(400, fmt::format("URI for web-download does not pass filtering: {}", job.uri));
+}
+
+void Glance::choose_stores(const Request& request, const Json& body, Import& job) const {
+  job.all_stores = body.value("all_stores", false);
+  if (job.all_stores && body.contains("stores"))
+    throw Problem(400,
+                  "All_stores parameter can't be used with x-image-meta-store header or "
+                  "stores parameter");
+  if (job.all_stores)
+    for (const StoreConfig& known : config_.stores) job.stores.push_back(known.id);
+  else if (const Json& stores = member(body, "stores"); stores.is_array())
+    job.stores = stores.get<std::vector<std::string>>();
+  else
+    job.stores = {request.header_or("X-Image-Meta-Store", default_store())};
+  const Image& image = catalogue_.images.at(job.image_id);
+  const bool copy = job.method == "copy-image";
   for (const std::string& id : job.stores) {
     if (store(id) == nullptr) throw Problem(409, "", fmt::format("Store {} is not available", id));
     if (copy && !job.all_stores && has(image.stores, id))
       throw Problem(400, "", fmt::format("Image is already present at store '{}'", id));
   }
   if (copy) std::erase_if(job.stores, [&](const std::string& id) { return has(image.stores, id); });
+}
+
+void Glance::begin_import(Import& job) {
   if (job.stores.empty()) return;
+  Image& image = catalogue_.images.at(job.image_id);
   job.task_id = new_uuid();
   Task task;
   task.id = job.task_id;
@@ -73,7 +95,8 @@ void Glance::begin_import(Import& job) {
   task.created_at = task.updated_at = std::chrono::system_clock::now();
   catalogue_.tasks[task.id] = std::move(task);
   image.properties[kTask] = job.task_id;
-  image.properties[kImporting] = copy ? fmt::format("{}", fmt::join(job.stores, ",")) : "";
+  image.properties[kImporting] =
+      job.method == "copy-image" ? fmt::format("{}", fmt::join(job.stores, ",")) : "";
   image.properties[kFailed] = "";
   touch(image);
 }
@@ -95,22 +118,13 @@ Response Glance::import(Call& call) {
   for (const char* flag : {"all_stores", "all_stores_must_succeed"})
     if (body.contains(flag) && !body[flag].is_boolean())
       throw Problem(400, fmt::format("'{}' must be boolean value only", flag));
-  job.all_stores = body.value("all_stores", false);
-  if (job.all_stores && body.contains("stores"))
-    throw Problem(400,
-                  "'stores' parameter and 'x-image-meta-store' header can't be both specified");
-  if (job.all_stores)
-    for (const StoreConfig& known : config_.stores) job.stores.push_back(known.id);
-  else
-    job.stores = body.value("stores", std::vector<std::string>{call.request.header_or(
-                                          "X-Image-Meta-Store", default_store())});
-  if (job.method == "web-download" && !may_fetch(job.uri))
-    throw Problem(400, fmt::format("URI for web-download does not pass filtering: {}", job.uri));
   {
     const Lock lock(catalogue_.mutex);
     find(call, job.image_id, Access::kModify);
     if (job.method == "copy-image" && !call.caller.admin)
       throw Problem(403, "You are not authorized to complete copy_image action.");
+    check_import(job);
+    choose_stores(call.request, body, job);
     begin_import(job);
   }
   if (!job.task_id.empty()) {

@@ -1,4 +1,4 @@
-// Discovery beside the images: stores, import methods, usage, schemas, metadata definitions.
+// Discovery beside the images: stores, import methods, usage, schemas.
 #include <fmt/format.h>
 
 #include <utility>
@@ -103,6 +103,17 @@ Json collection(const std::string& name, const Json& item) {
           {"links", {{{"rel", "describedby"}, {"href", "{schema}"}}}}};
 }
 
+Json namespace_schema() {
+  return {{"name", "namespace"},
+          {"properties",
+           {{"namespace", with(type("string", "The unique namespace text."), "maxLength", 80)},
+            {"display_name", type("string", "The user friendly name for the namespace.")},
+            {"visibility", with(type("string", "Scope of namespace accessibility."), "enum",
+                                {"public", "private"})},
+            {"properties", type("object", "Property definitions")},
+            {"objects", type("array", "Object definitions")}}}};
+}
+
 Json task_schema() {
   return {{"name", "task"},
           {"properties",
@@ -117,6 +128,8 @@ Json task_schema() {
 
 Response Glance::schema(Call& call) {
   if (call.request.method != "GET") throw Problem(405, "");
+  if (call.path.size() == 3 && call.path[1] == "metadefs" && call.path[2] == "namespace")
+    return json_response(namespace_schema());
   if (call.path.size() != 2) throw Problem(404, "");
   const std::string& name = call.path[1];
   const Json image{{"name", "image"},
@@ -183,41 +196,6 @@ Response Glance::usage(const Caller& caller) {
         entry(catalogue_.count_uploading(project), limits.image_count_uploading);
   }
   return json_response({{"usage", usage}});
-}
-
-Response Glance::metadefs(Call& call) {
-  if (call.path.size() < 2 || call.path[1] != "namespaces") throw Problem(404, "");
-  if (call.request.method != "GET") throw Problem(403, "");
-  const Json& all = metadef_namespaces();
-  if (call.path.size() == 3) {
-    for (const Json& space : all)
-      if (space["namespace"] == call.path[2] &&
-          (space["visibility"] == "public" || call.caller.admin))
-        return json_response(space);
-    throw Problem(404,
-                  fmt::format("Metadata definition namespace={} was not found.", call.path[2]));
-  }
-  if (call.path.size() != 2) throw Problem(404, "");
-  const std::string* limit_text = find_field(call.request.query, "limit");
-  const std::string* marker = find_field(call.request.query, "marker");
-  const std::size_t limit = limit_text == nullptr ? config_.page_default : std::stoul(*limit_text);
-  Json listed = Json::array();
-  bool more = false;
-  for (Json space : all) {
-    if (space["visibility"] != "public" && !call.caller.admin) continue;
-    if (marker != nullptr && space["namespace"].get<std::string>() <= *marker) continue;
-    if ((more = listed.size() >= limit)) break;
-    space.erase("properties");
-    space.erase("objects");
-    listed.push_back(std::move(space));
-  }
-  Json body{{"namespaces", listed},
-            {"first", "/v2/metadefs/namespaces"},
-            {"schema", "/v2/schemas/metadefs/namespaces"}};
-  if (more && !listed.empty())
-    body["next"] =
-        "/v2/metadefs/namespaces?marker=" + listed.back()["namespace"].get<std::string>();
-  return json_response(body);
 }
 
 }  // namespace glancefs::devcloud

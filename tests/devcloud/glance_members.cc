@@ -80,12 +80,12 @@ Response Glance::one_member(Call& call, Image& image) {
     return no_content();
   }
   const std::string& status = call.path[4];
+  if (!call.caller.admin && id != call.caller.project_id)
+    throw Problem(403, "You are not permitted to modify 'status' on this image member.");
   if (status != "pending" && status != "accepted" && status != "rejected")
     throw Problem(400,
                   "Provided object does not match schema 'member': status is not one of the "
                   "allowed values");
-  if (!call.caller.admin && id != call.caller.project_id)
-    throw Problem(403, "You are not permitted to modify 'status' on this image member.");
   found->second.status = status;
   found->second.updated_at = std::chrono::system_clock::now();
   traffic_.changed();

@@ -180,7 +180,8 @@ Response Glance::patch(Call& call) {
   std::string type = call.request.header_or("Content-Type", "");
   type = std::string(trim(type.substr(0, type.find(';'))));
   if (type != kDraft4 && type != kDraft10) {
-    Problem problem(415, "");
+    Problem problem(
+        415, fmt::format("The request media type {} is not supported by this server.\n", type));
     problem.headers.emplace_back("Accept-Patch", fmt::format("{}, {}", kDraft4, kDraft10));
     throw problem;
   }

@@ -28,6 +28,16 @@ Problem quota_problem(std::uint64_t size, std::uint64_t remaining) {
                       size, remaining)};
 }
 
+Problem full_problem() {
+  return {
+      413,
+      "Image storage media is full: There is not enough disk space on the image storage media."};
+}
+
+Problem cap_problem() {
+  return {413, "The incoming image is too large: The provided image is too large."};
+}
+
 }  // namespace
 
 /// An upload or staging under way.
@@ -42,7 +52,7 @@ struct Glance::Upload {
 void Glance::check_size_quota(const Caller& caller) const {
   if (!config_.limits || config_.limits->image_size_total < 0) return;
   const auto usage = static_cast<std::int64_t>(catalogue_.used_bytes(&caller.project_id) / kMiB);
-  if (usage >= config_.limits->image_size_total + 1 || usage > config_.limits->image_size_total)
+  if (usage > config_.limits->image_size_total)
     throw Problem(413, over_limit(caller.project_id, "image_size_total",
                                   config_.limits->image_size_total, usage, 0));
 }
@@ -52,7 +62,8 @@ std::optional<std::uint64_t> Glance::room(const Upload& up, bool quota) const {
   std::optional<std::uint64_t> limit;
   std::uint64_t used = 0;
   if (quota) {
-    limit = config_.user_storage_quota;
+    // Keystone's limits, where there are any, take this quota's place.
+    if (!config_.limits) limit = config_.user_storage_quota;
     used = limit ? catalogue_.used_bytes(up.start.owner ? &*up.start.owner : nullptr) : 0;
   } else if (const StoreConfig* where = store(up.store)) {
     limit = where->capacity;
@@ -96,6 +107,15 @@ void Glance::begin_upload(Call& call, Upload& up) {
   touch(image);
 }
 
+// What an announced length, or no room at all, is refused for before the body is read.
+void Glance::refuse_early(std::optional<std::uint64_t> length, std::optional<std::uint64_t> quota,
+                          std::optional<std::uint64_t> space) const {
+  if (length && *length > config_.image_size_cap) throw cap_problem();
+  if (quota && (*quota == 0 || length.value_or(0) > *quota))
+    throw quota_problem(length.value_or(0), *quota);
+  if (length && space && *length > *space) throw full_problem();
+}
+
 void Glance::receive(Call& call, Upload& up) {
   const auto length = call.exchange.content_length();
   std::optional<std::uint64_t> quota;
@@ -105,20 +125,16 @@ void Glance::receive(Call& call, Upload& up) {
     if (!up.staging) quota = room(up, true);
     space = room(up, false);
   }
-  if (length && quota && *length > *quota) throw quota_problem(*length, *quota);
+  refuse_early(length, quota, space);
   std::vector<char> piece(256 * 1024);
   while (const std::size_t n = call.exchange.read_body(piece)) {
     up.bytes.append(piece.data(), n);
-    if (up.bytes.size() > config_.image_size_cap)
-      throw Problem(413, "The incoming image is too large: The provided image is too large.");
-    if (quota && up.bytes.size() > *quota) {
-      up.stuck = true;  // Glance never gets round to setting the record back
-      throw quota_problem(up.bytes.size(), *quota);
-    }
-    if (space && up.bytes.size() > *space)
-      throw Problem(413,
-                    "Image storage media is full: There is not enough disk space on the image "
-                    "storage media.");
+    if (up.bytes.size() > config_.image_size_cap) throw cap_problem();
+    if (space && up.bytes.size() > *space) throw full_problem();
+  }
+  if (quota && up.bytes.size() > *quota) {
+    up.stuck = true;  // found out too late: the record is never set back
+    throw quota_problem(up.bytes.size(), *quota);
   }
   // With both headers the chunks are decoded, then cut at Content-Length.
   if (call.exchange.chunked() && length && up.bytes.size() > *length)

@@ -37,7 +37,7 @@ Identity::Identity() {
   users[mfa].mfa = true;
   users[mfa].totp_passcode = kTotpPasscode;
   app_credentials["5000c" + suffix + "ace"] =
-      AppCredential{"5000c" + suffix + "ace", "demo-credential", kPassword, demo};
+      AppCredential{"5000c" + suffix + "ace", kDemoCredential, kPassword, demo};
   trusts["6000d" + suffix + "ace"] = Trust{"6000d" + suffix + "ace", demo, other, -1};
 }
 

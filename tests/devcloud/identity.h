@@ -91,6 +91,8 @@ struct Identity {
 /// A random token of the length Fernet tokens have.
 std::string new_token();
 
+/// The name of demo's application credential.
+inline constexpr const char* kDemoCredential = "demo-credential";
 inline constexpr const char* kPassword = "secret";
 inline constexpr const char* kTotpPasscode = "123456";
 

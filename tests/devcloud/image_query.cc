@@ -74,6 +74,11 @@ const Column* column(std::string_view name) {
   return found == kColumns.end() ? nullptr : found;
 }
 
+Value defaulted(Value value) {
+  value.null = false;
+  return value;
+}
+
 Value value_of(const Image& image, const std::string& key) { return column(key)->get(image); }
 
 std::optional<std::int64_t> integer(std::string_view text) {
@@ -334,14 +339,15 @@ bool comes_before(const Image& a, const Image& b, const std::vector<SortKey>& or
 }
 
 bool after_marker(const Image& image, const Image& marker, const std::vector<SortKey>& order) {
-  bool equal_so_far = true;
   for (const SortKey& key : order) {
-    const Value bound = value_of(marker, key.key);
-    if (bound.null) continue;
-    const Value value = value_of(image, key.key);
-    if (equal_so_far && !value.null && (key.descending ? value < bound : value > bound))
-      return true;
-    equal_so_far &= value == bound;
+    const Column& which = *column(key.key);
+    const Value bound = which.get(marker);
+    // sqlite compares a null column as its type's default, and any number as less than the empty
+    // text that stands for a null in the marker.
+    if (bound.null && which.numeric) return key.descending;
+    const Value value = defaulted(which.get(image));
+    const auto way = value <=> defaulted(bound);
+    if (way != 0) return key.descending ? way < 0 : way > 0;
   }
   return false;
 }

@@ -33,8 +33,8 @@ ImageQuery parse_image_query(const Config& config, const Fields& parameters);
 
 /// Strictly before in the list's order.
 bool comes_before(const Image& a, const Image& b, const std::vector<SortKey>& order);
-/// What the database's paging takes to be after the marker: keys that are null in the marker are
-/// left out of the comparison, which loses or repeats records.
+/// What the database's paging takes to be after the marker: nulls are compared as defaults, not as
+/// they are sorted, which loses records (ascending) or repeats them for ever (descending).
 bool after_marker(const Image& image, const Image& marker, const std::vector<SortKey>& order);
 
 }  // namespace glancefs::devcloud

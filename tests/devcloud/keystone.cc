@@ -11,14 +11,6 @@
 namespace glancefs::devcloud {
 namespace {
 
-Response json_response(int status, const Json& body) {
-  Response response;
-  response.status = status;
-  response.set("Content-Type", "application/json");
-  response.body = body.dump();
-  return response;
-}
-
 Response not_found() {
   Response response;
   response.status = 404;
@@ -38,7 +30,7 @@ Response refusal(const KeystoneError& error) {
              {{"code", error.status()},
               {"message", error.what()},
               {"title", std::string(reason(error.status()))}}}};
-  Response response = json_response(error.status(), body);
+  Response response = json_response(body, error.status());
   for (const auto& [name, value] : error.headers) response.set(name, value);
   return response;
 }
@@ -70,6 +62,9 @@ Response Keystone::route(Exchange& exchange) {
   const Request& request = exchange.request();
   const auto& path = request.segments;
   if (path.empty() || (path.size() == 1 && path[0] == "v3")) return versions(request);
+  if (path.size() >= 4 && path.size() <= 5 && path[0] == "v3" && path[1] == "users" &&
+      path[3] == "application_credentials")
+    return app_credentials(exchange);
   if (path.size() != 3 || path[0] != "v3" || path[1] != "auth" || path[2] != "tokens")
     return not_found();
   if (request.method == "POST") return create_token(request, exchange.whole_body());
@@ -87,8 +82,8 @@ Response Keystone::versions(const Request& request) const {
       {"links", {{{"rel", "self"}, {"href", self}}}},
       {"media-types",
        {{{"base", "application/json"}, {"type", "application/vnd.openstack.identity-v3+json"}}}}};
-  if (!request.segments.empty()) return json_response(200, {{"version", v3}});
-  Response response = json_response(300, {{"versions", {{"values", Json::array({v3})}}}});
+  if (!request.segments.empty()) return json_response({{"version", v3}});
+  Response response = json_response({{"versions", {{"values", Json::array({v3})}}}}, 300);
   response.set("Location", self);
   return response;
 }
@@ -151,7 +146,7 @@ Response Keystone::create_token(const Request& request, const std::string& body)
   const std::string id = new_token();
   identity_.tokens[id] = token;
   const bool catalog = find_field(request.query, "nocatalog") == nullptr;
-  Response response = json_response(201, {{"token", token_body(token, catalog)}});
+  Response response = json_response({{"token", token_body(token, catalog)}}, 201);
   response.set("X-Subject-Token", id);
   return response;
 }
@@ -170,7 +165,7 @@ Response Keystone::show_token(const Request& request) {
   const Token* token = usable(subject);
   if (token == nullptr) throw KeystoneError(404, "Could not find token.");
   const bool catalog = find_field(request.query, "nocatalog") == nullptr;
-  Response response = json_response(200, {{"token", token_body(*token, catalog)}});
+  Response response = json_response({{"token", token_body(*token, catalog)}});
   response.set("X-Subject-Token", subject);
   return response;
 }

@@ -23,6 +23,8 @@ class Keystone {
   Response create_token(const Request& request, const std::string& body);
   Response show_token(const Request& request);
   Response revoke_token(const Request& request);
+  /// keystone_credentials.cc: /v3/users/{user}/application_credentials[/{id}]
+  Response app_credentials(Exchange& exchange);
   Json token_body(const Token& token, bool catalog) const REQUIRES(identity_.mutex);
   Json catalog() const;
 

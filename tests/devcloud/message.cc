@@ -28,7 +28,7 @@ constexpr std::array kStatuses{
            "incorrect."},
     Status{401, "Unauthorized",
            "This server could not verify that you are authorized to access the document you "
-           "requested.  Either you supplied the wrong credentials (e.g., bad password), or your "
+           "requested. Either you supplied the wrong credentials (e.g., bad password), or your "
            "browser does not understand how to supply the credentials required."},
     Status{403, "Forbidden", "Access was denied to this resource."},
     Status{404, "Not Found", "The resource could not be found."},
@@ -40,7 +40,7 @@ constexpr std::array kStatuses{
     Status{414, "Request URI Too Long", "The request URI was too long for this server."},
     Status{415, "Unsupported Media Type",
            "The request media type is not supported by this server."},
-    Status{416, "Requested Range Not Satisfiable", "The Range requested is not available."},
+    Status{416, "Request Range Not Satisfiable", "The Range requested is not available."},
     Status{429, "Too Many Requests", "The client has sent too many requests."},
     Status{431, "Request Header Fields Too Large", ""},
     Status{500, "Internal Server Error",
