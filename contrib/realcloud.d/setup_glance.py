@@ -3,6 +3,7 @@
 One process instead of two runs of glance-manage, which spend most of their time on imports.
 """
 
+import sqlite3
 import sys
 
 from glance.cmd import manage
@@ -18,6 +19,9 @@ def main(config_file):
     config.set_config_defaults()
     log.setup(config.CONF, "glance")
     manage.DbCommands().sync()
+    # Two workers share the file: readers must not stop the one that writes.
+    with sqlite3.connect(config.CONF.database.connection.removeprefix("sqlite:///")) as database:
+        database.execute("PRAGMA journal_mode = WAL")
     metadata.db_load_metadefs(api.get_engine(), config.CONF.metadata_source_path)
 
 

@@ -7,6 +7,7 @@ no password is ever an argument of a process; prints nothing.
 
 import json
 import os
+import sqlite3
 import sys
 import uuid
 
@@ -23,6 +24,14 @@ REGION = "RegionOne"
 
 def new_id():
     return uuid.uuid4().hex
+
+
+def let_readers_and_writer_coexist(conf):
+    """Keystone deletes application credentials while another of its own connections still reads;
+    with sqlite's rollback journal it then waits for itself until it fails with 'database is locked'.
+    """
+    with sqlite3.connect(conf.database.connection.removeprefix("sqlite:///")) as database:
+        database.execute("PRAGMA journal_mode = WAL")
 
 
 def create_keys(conf):
@@ -84,6 +93,7 @@ def main(config):
     plan = json.load(sys.stdin)
     keystone.server.configure(config_files=[config])
     upgrades.offline_sync_database_to_version(None)
+    let_readers_and_writer_coexist(keystone.conf.CONF)
     create_keys(keystone.conf.CONF)
     admin = bootstrap_admin(plan)
     for name in ("demo", "other"):
