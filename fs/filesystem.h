@@ -20,6 +20,7 @@
 #include "cache/spool.h"
 #include "cache/store.h"
 #include "client/images.h"
+#include "fs/xattr_list.h"
 
 namespace glancefs::fs {
 
@@ -104,18 +105,13 @@ enum class XattrMode {
   kReplace,  ///< ENODATA when there is none
 };
 
-/// Which attributes listxattr(2) names.
-enum class XattrList {
-  kAll,       ///< every field of the image
-  kSettable,  ///< those that can be set, so that rsync -X finds nothing to complain about
-};
-
 struct Config {
   std::string label;       ///< the cloud, for people
   std::string identity;    ///< endpoint and project: whose journal entries are ours
   std::string endpoint;    ///< prefix of cache keys
   std::string project_id;  ///< whose private and shared images are "ours"; empty: everybody's
   std::string project_name;
+  bool is_admin = false;  ///< listings then hold other projects' images
   bool read_only = false;
   bool show_hidden = false;
   bool allow_delete = true;
@@ -126,6 +122,9 @@ struct Config {
   std::chrono::milliseconds metadata_ttl{30000};  ///< how old the catalogue may be
   std::chrono::milliseconds read_timeout{60000};  ///< how long one read may wait
   unsigned connections = 8;                       ///< downloads at once
+  /// How long a file rests that no close(2) could send before it is sent; and how long before a
+  /// failed upload is tried again.
+  std::chrono::milliseconds upload_delay{5000}, upload_pause{1000};
 };
 
 /// The file system. Thread-safe. Failures are exceptions of the system_error family, which

@@ -11,17 +11,12 @@
 
 #include "base/log.h"
 #include "fs/option_value.h"
+#include "fs/xattr_list.h"
 
 namespace glancefs::fs {
 
 /// Environment variables by name. May hold secrets.
 using Environment = std::map<std::string, std::string>;
-
-/// What listxattr() shows.
-enum class XattrList {
-  kAll,       ///< every field of the image
-  kSettable,  ///< only what setxattr() accepts, for rsync -X
-};
 
 /// What the command line, the mount options and the environment ask for. The rows of the option
 /// table fill it, starting from their defaults: use default_options(), not Options{}.

@@ -1,0 +1,127 @@
+#include "fs/failures.h"
+
+#include <fmt/chrono.h>
+
+#include <cstring>
+#include <new>
+#include <system_error>
+
+#include "base/log.h"
+#include "client/http.h"
+
+namespace glancefs::fs {
+namespace {
+
+constexpr std::size_t kMostLines = 100;
+// Enough for every file somebody may ask about soon; bounds what a hostile catalogue can make us
+// keep.
+constexpr std::size_t kMostNodes = 1000;
+
+int errno_of_code(const std::error_code& code) {
+  if (code == std::errc::operation_canceled) return EINTR;
+  if (code.category() == std::generic_category() || code.category() == std::system_category()) {
+    return code.value() > 0 ? code.value() : EIO;
+  }
+  return EIO;
+}
+
+// Refusals that are answers, not troubles: logging them would only bury the others.
+bool is_ordinary(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENODATA:
+    case ENOTSUP:
+    case EEXIST:
+    case EINTR:
+    case ERANGE:
+    case EISDIR:
+    case ENOTDIR:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+int errno_of(const std::exception_ptr& reason) noexcept {
+  try {
+    std::rethrow_exception(reason);
+  } catch (const std::system_error& error) {
+    return errno_of_code(error.code());
+  } catch (const std::bad_alloc&) {
+    return ENOMEM;
+  } catch (...) {
+    return EIO;
+  }
+}
+
+std::string describe(const std::exception_ptr& reason) {
+  try {
+    std::rethrow_exception(reason);
+  } catch (const client::HttpError& error) {
+    std::string text = error.what();
+    const std::string& id = error.request_id();
+    if (!id.empty() && text.find(id) == std::string::npos) text += " (" + id + ")";
+    return log::printable(text);
+  } catch (const std::exception& error) {
+    return log::printable(error.what());
+  } catch (...) {
+    return "unknown failure";
+  }
+}
+
+int Failures::record(std::string_view operation, NodeId node,
+                     const std::exception_ptr& reason) noexcept {
+  const int error = errno_of(reason);
+  try {
+    const std::string text = describe(reason);
+    if (is_ordinary(error)) {
+      log::debug("{} on {:x}: {}", operation, node, text);
+      if (error != EINTR) return error;
+    } else {
+      log::warning("{} on {:x}: {}", operation, node, text);
+    }
+    remember(operation, node, text);
+  } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory; the errno still tells
+  }
+  return error;
+}
+
+void Failures::record_text(std::string_view operation, NodeId node, std::string text) noexcept {
+  try {
+    log::warning("{} on {:x}: {}", operation, node, text);
+    remember(operation, node, text);
+  } catch (...) {  // NOLINT(bugprone-empty-catch): as above
+  }
+}
+
+std::optional<std::string> Failures::last(NodeId node) const {
+  Lock lock(mutex_);
+  const auto found = by_node_.find(node);
+  if (found == by_node_.end()) return std::nullopt;
+  return found->second;
+}
+
+void Failures::clear(NodeId node) noexcept {
+  Lock lock(mutex_);
+  by_node_.erase(node);
+}
+
+std::string Failures::text() const {
+  Lock lock(mutex_);
+  std::string text;
+  for (const std::string& line : lines_) text += line + "\n";
+  return text;
+}
+
+void Failures::remember(std::string_view operation, NodeId node, const std::string& text) {
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  Lock lock(mutex_);
+  lines_.push_back(fmt::format("{:%Y-%m-%dT%H:%M:%SZ} {}: {}", fmt::gmtime(now), operation, text));
+  if (lines_.size() > kMostLines) lines_.pop_front();
+  if (by_node_.size() >= kMostNodes && !by_node_.contains(node)) by_node_.clear();
+  by_node_[node] = text;
+}
+
+}  // namespace glancefs::fs

@@ -1,0 +1,47 @@
+// Why operations failed: the table from exceptions to errno, and the memory behind
+// user.glancefs.error and .glancefs/errors.
+#pragma once
+
+#include <deque>
+#include <exception>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/mutex.h"
+#include "fs/filesystem.h"
+
+namespace glancefs::fs {
+
+/// The errno to answer for `reason`: that of a system_error (client::HttpError is one), EINTR for
+/// ECANCELED, ENOMEM for bad_alloc, EIO for everything else. The one such table.
+int errno_of(const std::exception_ptr& reason) noexcept;
+
+/// One readable line for `reason`, with HTTP status and request id where there are some.
+std::string describe(const std::exception_ptr& reason);
+
+/// Remembers the last failures. Thread-safe.
+class Failures {
+ public:
+  /// Logs the failure of `operation` on `node`, remembers it, and answers its errno. What programs
+  /// provoke all day long (a missing attribute, a refused change) is logged at debug level only.
+  int record(std::string_view operation, NodeId node, const std::exception_ptr& reason) noexcept;
+  /// As record(), for what failed in the background.
+  void record_text(std::string_view operation, NodeId node, std::string text) noexcept;
+
+  /// The last reason for `node`; nullopt when nothing failed or a later success cleared it.
+  std::optional<std::string> last(NodeId node) const;
+  void clear(NodeId node) noexcept;
+  /// The last hundred, newest last, one line each.
+  std::string text() const;
+
+ private:
+  void remember(std::string_view operation, NodeId node, const std::string& text);
+
+  mutable Mutex mutex_;
+  std::map<NodeId, std::string> by_node_ GUARDED_BY(mutex_);
+  std::deque<std::string> lines_ GUARDED_BY(mutex_);
+};
+
+}  // namespace glancefs::fs

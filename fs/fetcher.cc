@@ -1,0 +1,470 @@
+#include "fs/fetcher.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "cache/memory_store.h"
+#include "fs/block_sink.h"
+
+namespace glancefs::fs {
+namespace {
+
+constexpr std::uint64_t kMiB = 1024 * 1024;
+// A request costs Glance some 8 ms whatever its size: shorter ranges waste it, longer ones
+// unbalance the parallel streams.
+constexpr std::uint64_t kSmallestRange = kMiB;
+constexpr std::uint64_t kLargestRange = 16 * kMiB;
+// How far a download that nobody can keep may run ahead of its reader: half of what spare memory
+// holds.
+constexpr std::uint64_t kUnkeptLead = 16 * kMiB;
+
+std::exception_ptr failure(int error, const std::string& what) {
+  return std::make_exception_ptr(std::system_error(error, std::generic_category(), what));
+}
+
+// Whether all that `waiter` waits for is here. REQUIRES the fetcher's mutex.
+bool covered(const ImageData& data, const Waiter& waiter) {
+  if (data.must_wait_for_verdict(waiter.range)) return false;
+  const cache::Extent rest = rest_of(waiter);
+  return rest.length == 0 || !data.blocks.missing(rest.offset, rest.length);
+}
+
+// Hands `waiter` those of the bytes at `offset` that come next for it. REQUIRES the fetcher's mutex.
+void hand_over(const ImageData& data, Waiter& waiter, std::uint64_t offset,
+               std::span<const std::byte> bytes) {
+  if (waiter.generation != data.generation) waiter.bytes.clear();
+  waiter.generation = data.generation;
+  const cache::Extent rest = rest_of(waiter);
+  if (rest.offset < offset || rest.offset >= offset + bytes.size()) return;
+  const auto next = bytes.subspan(rest.offset - offset);
+  const auto part = next.first(std::min<std::uint64_t>(rest.length, next.size()));
+  waiter.bytes.reserve(waiter.range.length);
+  waiter.bytes.insert(waiter.bytes.end(), part.begin(), part.end());
+}
+
+}  // namespace
+
+Fetcher::Fetcher(FetcherConfig config, client::Images& images, cache::Store& store)
+    : config_(std::move(config)),
+      images_(images),
+      store_(store),
+      spare_(cache::make_memory_store(config_.spare_memory)) {
+  for (unsigned i = 0; i < config_.connections; ++i)
+    threads_.emplace_back([this] { fetch_loop(); });
+  threads_.emplace_back([this] { watch_loop(); });
+  threads_.emplace_back([this] { seal_loop(); });
+}
+
+Fetcher::~Fetcher() {
+  std::list<std::unique_ptr<Waiter>> left;
+  {
+    Lock lock(mutex_);
+    ending_ = true;
+    for (const auto& flight : running_) flight->stop.request_stop();
+    demanded_.clear();
+    wished_.clear();
+    for (auto& [id, data] : open_) {
+      left.splice(left.end(), data->waiters);
+      data->flights.clear();
+    }
+    work_.notify_all();
+    watch_.notify_all();
+    progress_.notify_all();
+    complete_.notify_all();
+  }
+  for (const auto& waiter : left) waiter->pending->fail(failure(EIO, "the mount is ending"));
+  for (std::thread& thread : threads_) thread.join();
+}
+
+std::shared_ptr<Reader> Fetcher::open(const client::ImagePtr& image) {
+  auto reader = std::make_shared<Reader>();
+  {
+    Lock lock(mutex_);
+    const auto found = open_.find(image->id);
+    if (found != open_.end()) {
+      reader->data = found->second;
+      ++reader->data->users;
+      return reader;
+    }
+  }
+  const cache::Key key = cache_key(config_.endpoint, *image);
+  cache::EntryPtr kept;
+  try {
+    kept = store_.open(key);
+  } catch (const std::system_error& error) {
+    log::warning("image {} is served without the cache: {}", image->id, error.what());
+  }
+  auto data = std::make_shared<ImageData>(image, Blocks(std::move(kept), spare_->open(key)));
+  Lock lock(mutex_);
+  const auto [place, added] = open_.try_emplace(image->id, data);
+  reader->data = place->second;
+  ++reader->data->users;
+  if (added && data->blocks.complete() && !data->blocks.sealed()) {
+    data->sealing = true;
+    to_seal_.push_back(data);
+    complete_.notify_one();
+  }
+  return reader;
+}
+
+void Fetcher::close(const std::shared_ptr<Reader>& reader) noexcept {
+  Lock lock(mutex_);
+  const std::shared_ptr<ImageData>& data = reader->data;
+  if (--data->users > 0) return;
+  open_.erase(data->image->id);
+  const auto of_it = [&](const std::shared_ptr<Flight>& flight) { return flight->data == data; };
+  std::erase_if(demanded_, of_it);
+  std::erase_if(wished_, of_it);
+  for (const auto& flight : running_) {
+    if (of_it(flight)) flight->stop.request_stop();
+  }
+  progress_.notify_all();
+}
+
+bool Fetcher::proven(const Reader& reader) const { return reader.data->blocks.sealed(); }
+
+void Fetcher::read(const std::shared_ptr<Reader>& reader, cache::Extent range,
+                   std::unique_ptr<PendingRead> pending) {
+  auto waiter = std::make_unique<Waiter>();
+  waiter->range = range;
+  waiter->reader = reader;
+  waiter->pending = std::move(pending);
+  waiter->deadline = std::chrono::steady_clock::now() + config_.read_timeout;
+  cache::Extent ahead;
+  {
+    Lock lock(mutex_);
+    ImageData& data = *reader->data;
+    ahead = reader->ahead.next(range.offset, range.length, data.blocks.size());
+    data.furthest = std::max(data.furthest, range.offset + range.length);
+    progress_.notify_all();
+    // What is here already must not stop the read-ahead behind it.
+    if (!ending_) plan(reader->data, range, ahead);
+  }
+  if (try_answer(*waiter)) return;
+  waiter->on_interrupt = std::make_unique<std::stop_callback<std::function<void()>>>(
+      waiter->pending->interrupted(), [this] {
+        Lock lock(mutex_);
+        watch_.notify_all();
+      });
+  park(std::move(waiter), ahead);
+}
+
+bool Fetcher::try_answer(Waiter& waiter) {
+  ImageData& data = *waiter.reader->data;
+  std::uint64_t generation = 0;
+  {
+    Lock lock(mutex_);
+    generation = data.generation;
+    const bool stale = waiter.reader->generation && *waiter.reader->generation != generation;
+    if (ending_ || data.verdict == Verdict::kWrong || stale) {
+      lock.unlock();
+      waiter.pending->fail(
+          failure(EIO, "the data of image " + data.image->id + " is not what its hash says"));
+      return true;
+    }
+    if (data.must_wait_for_verdict(waiter.range)) return false;
+  }
+  if (waiter.generation != generation) waiter.bytes.clear();
+  waiter.generation = generation;
+  const cache::Extent rest = rest_of(waiter);
+  if (rest.length > 0) {
+    if (waiter.bytes.empty() && data.blocks.missing(rest.offset, 1)) return false;
+    const std::size_t before = waiter.bytes.size();
+    waiter.bytes.resize(waiter.range.length);
+    const std::size_t got = data.blocks.read(rest.offset, std::span(waiter.bytes).subspan(before));
+    waiter.bytes.resize(before + got);
+    if (got < rest.length) return false;
+  }
+  {
+    Lock lock(mutex_);
+    if (data.generation != generation || data.must_wait_for_verdict(waiter.range)) return false;
+    waiter.reader->generation = generation;
+  }
+  waiter.pending->done(waiter.bytes);
+  return true;
+}
+
+void Fetcher::park(std::unique_ptr<Waiter> waiter, cache::Extent ahead) {
+  const std::shared_ptr<ImageData> data = waiter->reader->data;
+  std::list<std::unique_ptr<Waiter>> ready;  // destroyed after the lock is let go
+  {
+    Lock lock(mutex_);
+    if (ending_ || covered(*data, *waiter)) {
+      ready.push_back(std::move(waiter));  // came in between
+    } else {
+      plan(data, rest_of(*waiter), ahead);
+      if (waiter->deadline < watch_until_) watch_.notify_all();
+      data->waiters.push_back(std::move(waiter));
+    }
+  }
+  if (!ready.empty()) answer(std::move(ready));
+}
+
+void Fetcher::answer(std::list<std::unique_ptr<Waiter>> waiters) {
+  for (auto& waiter : waiters) {
+    if (try_answer(*waiter)) continue;
+    const cache::Extent rest = rest_of(*waiter);
+    park(std::move(waiter), rest);
+  }
+}
+
+void Fetcher::plan(const std::shared_ptr<ImageData>& data, cache::Extent range,
+                   cache::Extent ahead) {
+  if (data->blocks.complete()) return;
+  const std::uint64_t end = ahead.offset + ahead.length;
+  const std::uint64_t needed = range.offset + range.length;
+  const std::uint64_t piece = std::clamp(ahead.length / 4 / cache::kBlockSize * cache::kBlockSize,
+                                         kSmallestRange, kLargestRange);
+  std::uint64_t offset = ahead.offset;
+  while (offset < end) {
+    const auto hole = data->blocks.missing(offset, end - offset);
+    if (!hole) break;
+    if (Flight* flight = data->flight_at(hole->offset)) {
+      if (hole->offset < needed) promote(*flight);
+      offset = flight->end;
+      continue;
+    }
+    // The first piece of an isolated read takes all of it; a window is cut for parallel streams.
+    const std::uint64_t hole_end = data->next_flight(hole->offset, hole->offset + hole->length);
+    const std::uint64_t length = std::min(hole_end - hole->offset, piece);
+    add_flight(data, {.offset = hole->offset, .length = length}, hole->offset < needed);
+    offset = hole->offset + length;
+  }
+}
+
+void Fetcher::add_flight(const std::shared_ptr<ImageData>& data, cache::Extent extent,
+                         bool demanded) {
+  // One stream at a time: who needs what it has passed already asks again when it ends.
+  if (data->whole_only && !data->flights.empty()) return;
+  auto flight = std::make_shared<Flight>();
+  flight->data = data;
+  flight->position = data->whole_only ? 0 : extent.offset;
+  flight->end = data->whole_only ? data->blocks.size() : extent.offset + extent.length;
+  flight->whole = data->whole_only;
+  flight->demanded = demanded;
+  data->flights.push_back(flight);
+  (demanded ? demanded_ : wished_).push_back(flight);
+  work_.notify_one();
+}
+
+void Fetcher::promote(Flight& flight) {
+  if (flight.demanded) return;
+  flight.demanded = true;
+  const auto queued = std::ranges::find_if(
+      wished_, [&](const std::shared_ptr<Flight>& wished) { return wished.get() == &flight; });
+  if (queued == wished_.end()) return;  // runs already
+  demanded_.push_back(*queued);
+  wished_.erase(queued);
+}
+
+void Fetcher::deliver(Flight& flight, std::uint64_t offset, std::span<const std::byte> bytes) {
+  const std::shared_ptr<ImageData> data = flight.data;
+  const bool kept = data->blocks.write(offset, bytes);
+  fetched_ += bytes.size();
+  std::list<std::unique_ptr<Waiter>> ready;
+  {
+    Lock lock(mutex_);
+    flight.kept = kept;
+    flight.position = offset + bytes.size();
+    const auto deadline = std::chrono::steady_clock::now() + config_.read_timeout;
+    for (auto next = data->waiters.begin(); next != data->waiters.end();) {
+      const auto waiter = next++;
+      const cache::Extent& range = (*waiter)->range;
+      if (range.offset + range.length <= offset || range.offset >= flight.end) continue;
+      (*waiter)->deadline = deadline;
+      hand_over(*data, **waiter, offset, bytes);
+      if (covered(*data, **waiter)) ready.splice(ready.end(), data->waiters, waiter);
+    }
+    if (data->blocks.complete() && !data->blocks.sealed() && !data->sealing) {
+      data->sealing = true;
+      to_seal_.push_back(data);
+      complete_.notify_one();
+    }
+  }
+  answer(std::move(ready));
+  if (!kept) hold_back(flight);
+}
+
+void Fetcher::hold_back(const Flight& flight) {
+  Lock lock(mutex_);
+  while (!ending_ && !flight.stop.stop_requested() && flight.data->users > 0 &&
+         flight.position < flight.end && flight.position > flight.data->furthest + kUnkeptLead) {
+    progress_.wait(mutex_);
+  }
+}
+
+void Fetcher::download(const std::shared_ptr<Flight>& flight) {
+  const client::Image& image = *flight->data->image;
+  BlockSink sink(flight->whole ? 0 : flight->position, flight->data->blocks.size(),
+                 [&](std::uint64_t offset, std::span<const std::byte> bytes) {
+                   deliver(*flight, offset, bytes);
+                 });
+  if (flight->whole) {
+    images_.stream(image, sink, flight->stop.get_token());
+    return;
+  }
+  {
+    Lock lock(mutex_);
+    if (flight->data->whole_only) return;  // learnt while this one queued
+  }
+  const client::ByteRange range{.offset = flight->position,
+                                .length = flight->end - flight->position};
+  if (images_.download(image, range, sink, flight->stop.get_token()) ==
+      client::Delivery::kComplete) {
+    return;
+  }
+  Lock lock(mutex_);
+  if (!flight->data->whole_only) {
+    log::info("image {}: its store gives no ranges, reading it from front to back", image.id);
+  }
+  flight->data->whole_only = true;
+}
+
+void Fetcher::finish(const std::shared_ptr<Flight>& flight, const std::exception_ptr& failed) {
+  std::list<std::unique_ptr<Waiter>> hit, others;
+  const bool cancelled = flight->stop.stop_requested();
+  {
+    Lock lock(mutex_);
+    std::erase(running_, flight);
+    ImageData& data = *flight->data;
+    std::erase(data.flights, flight);
+    for (auto next = data.waiters.begin(); next != data.waiters.end();) {
+      const auto waiter = next++;
+      const cache::Extent& range = (*waiter)->range;
+      const bool touched =
+          range.offset < flight->end && range.offset + range.length > flight->position;
+      // A waiter behind the flight may have lost its blocks again; it asks anew.
+      if (touched) {
+        hit.splice(hit.end(), data.waiters, waiter);
+      } else if (data.flight_at(range.offset) == nullptr) {
+        others.splice(others.end(), data.waiters, waiter);
+      }
+    }
+  }
+  if (failed && !cancelled) {
+    for (const auto& waiter : hit) waiter->pending->fail(failed);
+    hit.clear();
+  }
+  others.splice(others.end(), hit);
+  answer(std::move(others));
+}
+
+std::shared_ptr<Flight> Fetcher::take() {
+  Lock lock(mutex_);
+  while (!ending_ && demanded_.empty() && wished_.empty()) work_.wait(mutex_);
+  if (ending_) return nullptr;
+  std::deque<std::shared_ptr<Flight>>& queue = demanded_.empty() ? wished_ : demanded_;
+  std::shared_ptr<Flight> flight = queue.front();
+  queue.pop_front();
+  running_.push_back(flight);
+  return flight;
+}
+
+void Fetcher::fetch_loop() {
+  while (const std::shared_ptr<Flight> flight = take()) {
+    std::exception_ptr failed;
+    try {
+      download(flight);
+    } catch (...) {
+      failed = std::current_exception();
+    }
+    finish(flight, failed);
+  }
+}
+
+void Fetcher::watch_loop() {
+  Lock lock(mutex_);
+  while (!ending_) {
+    const auto now = std::chrono::steady_clock::now();
+    auto next = now + std::chrono::hours(1);
+    std::list<std::unique_ptr<Waiter>> late, interrupted;
+    for (auto& [id, data] : open_) {
+      for (auto at = data->waiters.begin(); at != data->waiters.end();) {
+        const auto waiter = at++;
+        if ((*waiter)->pending->interrupted().stop_requested()) {
+          interrupted.splice(interrupted.end(), data->waiters, waiter);
+        } else if (data->sealing) {
+          continue;  // it waits for this machine, not for the network
+        } else if ((*waiter)->deadline <= now) {
+          late.splice(late.end(), data->waiters, waiter);
+        } else {
+          next = std::min(next, (*waiter)->deadline);
+        }
+      }
+    }
+    if (late.empty() && interrupted.empty()) {
+      watch_until_ = next;
+      watch_.wait_until(mutex_, next);
+      watch_until_ = Time::min();
+      continue;
+    }
+    lock.unlock();
+    for (const auto& waiter : interrupted) waiter->pending->fail(failure(EINTR, "interrupted"));
+    for (const auto& waiter : late) {
+      waiter->pending->fail(failure(
+          ETIMEDOUT, "no data of image " + waiter->reader->data->image->id + " came in time"));
+    }
+    late.clear();
+    interrupted.clear();
+    lock.lock();
+  }
+}
+
+void Fetcher::seal_loop() {
+  while (true) {
+    std::shared_ptr<ImageData> data;
+    {
+      Lock lock(mutex_);
+      while (!ending_ && to_seal_.empty()) complete_.wait(mutex_);
+      if (ending_) return;
+      data = to_seal_.front();
+      to_seal_.pop_front();
+    }
+    seal(data);
+  }
+}
+
+void Fetcher::seal(const std::shared_ptr<ImageData>& data) {
+  const cache::Seal result = data->blocks.seal();
+  std::list<std::unique_ptr<Waiter>> waiting;
+  {
+    Lock lock(mutex_);
+    data->sealing = false;
+    if (result == cache::Seal::kMismatch) {
+      ++data->generation;
+      log::error("image {}: the data is not what its hash {} says; {}", data->image->id,
+                 data->image->hash_algorithm,
+                 ++data->mismatches < 2 ? "fetching it once more" : "giving it up");
+      if (data->mismatches >= 2) data->verdict = Verdict::kWrong;
+    } else if (result != cache::Seal::kIncomplete) {
+      data->verdict = Verdict::kRight;
+    }
+    waiting.swap(data->waiters);
+  }
+  answer(std::move(waiting));
+}
+
+std::optional<std::uint64_t> Fetcher::present(std::string_view image_id) const {
+  Lock lock(mutex_);
+  const auto found = open_.find(std::string(image_id));
+  if (found == open_.end()) return std::nullopt;
+  return found->second->blocks.present();
+}
+
+std::string Fetcher::transfers() const {
+  Lock lock(mutex_);
+  std::string text;
+  for (const auto& flight : running_) {
+    const client::Image& image = *flight->data->image;
+    text += log::printable(fmt::format(
+        "download {} {}: {} of {} bytes here, range to {}\n", image.id, image.name.value_or(""),
+        flight->data->blocks.present(), flight->data->blocks.size(), flight->end));
+  }
+  return text;
+}
+
+std::uint64_t Fetcher::fetched_bytes() const noexcept { return fetched_; }
+
+}  // namespace glancefs::fs

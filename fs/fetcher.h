@@ -1,0 +1,107 @@
+// Brings the bytes of images here: one download per block however many wait for it, demanded blocks
+// before wished ones, reads answered by whoever brings their bytes.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <list>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/mutex.h"
+#include "cache/store.h"
+#include "client/images.h"
+#include "fs/filesystem.h"
+#include "fs/image_data.h"
+
+namespace glancefs::fs {
+
+struct FetcherConfig {
+  std::string endpoint;                              ///< prefix of cache keys
+  unsigned connections = 8;                          ///< downloads at once
+  std::chrono::milliseconds read_timeout{60000};     ///< longest wait of a read without progress
+  std::uint64_t spare_memory = 32ULL * 1024 * 1024;  ///< for blocks the cache does not keep
+};
+
+/// Thread-safe. A reader that leaves, because it was interrupted or its time is up, never takes the
+/// download with it; read-ahead ends with the last one that has the image open.
+class Fetcher {
+ public:
+  /// `images` and `store` must outlive it.
+  Fetcher(FetcherConfig config, client::Images& images, cache::Store& store);
+  /// Cancels all downloads; reads that still wait fail with EIO.
+  ~Fetcher();
+  Fetcher(const Fetcher&) = delete;
+  Fetcher& operator=(const Fetcher&) = delete;
+
+  /// A view of `image`, which must be active and have a size. Each call is matched by a close().
+  std::shared_ptr<Reader> open(const client::ImagePtr& image);
+  void close(const std::shared_ptr<Reader>& reader) noexcept;
+  /// Whether the bytes are proven, so that the kernel may keep its pages.
+  bool proven(const Reader& reader) const;
+
+  /// Answers `pending` with the bytes of `range`, now or later, and fetches ahead as the reads of
+  /// `reader` suggest. REQUIRES the range within the image, not empty.
+  void read(const std::shared_ptr<Reader>& reader, cache::Extent range,
+            std::unique_ptr<PendingRead> pending);
+
+  /// Bytes of `image` that are here, without opening it; nullopt: it is not open, ask the cache.
+  std::optional<std::uint64_t> present(std::string_view image_id) const;
+  /// One line for each download that runs.
+  std::string transfers() const;
+  std::uint64_t fetched_bytes() const noexcept;
+
+ private:
+  void park(std::unique_ptr<Waiter> waiter, cache::Extent ahead);
+  /// Makes flights for what is missing of `ahead` and not on its way; what `range` needs of it is
+  /// demanded.
+  void plan(const std::shared_ptr<ImageData>& data, cache::Extent range, cache::Extent ahead)
+      REQUIRES(mutex_);
+  void add_flight(const std::shared_ptr<ImageData>& data, cache::Extent extent, bool demanded)
+      REQUIRES(mutex_);
+  void promote(Flight& flight) REQUIRES(mutex_);
+  /// True: answered, or failed for good. False: bytes are missing, or the verdict is.
+  bool try_answer(Waiter& waiter);
+  /// Tries each; those that cannot be answered are parked.
+  void answer(std::list<std::unique_ptr<Waiter>> waiters);
+  void deliver(Flight& flight, std::uint64_t offset, std::span<const std::byte> bytes);
+  void hold_back(const Flight& flight);
+  void download(const std::shared_ptr<Flight>& flight);
+  void finish(const std::shared_ptr<Flight>& flight, const std::exception_ptr& failure);
+  std::shared_ptr<Flight> take();
+  void seal(const std::shared_ptr<ImageData>& data);
+
+  void fetch_loop();
+  void watch_loop();
+  void seal_loop();
+
+  // Constant after construction.
+  const FetcherConfig config_;
+  client::Images& images_;
+  cache::Store& store_;
+  const std::unique_ptr<cache::Store> spare_;
+  std::atomic<std::uint64_t> fetched_{0};
+
+  mutable Mutex mutex_;
+  Condition work_;      ///< a flight was queued
+  Condition watch_;     ///< a waiter came, or one was interrupted
+  Condition progress_;  ///< a reader went on (for downloads that must not run too far ahead)
+  Condition complete_;  ///< an image became complete
+  bool ending_ GUARDED_BY(mutex_) = false;
+  using Time = std::chrono::steady_clock::time_point;
+  Time watch_until_ GUARDED_BY(mutex_) = Time::min();  ///< when the watcher will look by itself
+  std::unordered_map<std::string, std::shared_ptr<ImageData>> open_ GUARDED_BY(mutex_);
+  std::deque<std::shared_ptr<Flight>> demanded_ GUARDED_BY(mutex_), wished_ GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<Flight>> running_ GUARDED_BY(mutex_);
+  std::deque<std::shared_ptr<ImageData>> to_seal_ GUARDED_BY(mutex_);
+
+  std::vector<std::thread> threads_;  // last: begun when all above lives, joined before it goes
+};
+
+}  // namespace glancefs::fs

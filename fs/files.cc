@@ -1,0 +1,211 @@
+#include "fs/files.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "fs/handles.h"
+#include "fs/names.h"
+
+namespace glancefs::fs {
+namespace {
+
+using client::Status;
+
+// A sender that matches whoever closes: for files that were made before they were opened.
+constexpr pid_t kAnybody = -1;
+
+bool wants_to_write(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
+
+// Why the data of `image` cannot be read now; 0: it can.
+int unreadable(const client::Image& image) {
+  switch (image.status) {
+    case Status::kActive:
+      return image.size ? 0 : EIO;
+    case Status::kQueued:
+      return ENODATA;
+    case Status::kSaving:
+    case Status::kUploading:
+    case Status::kImporting:
+      return EBUSY;
+    case Status::kDeactivated:
+      return EACCES;
+    case Status::kOther:
+      return EIO;
+  }
+  return EIO;
+}
+
+UploadHandle& writable(Handle& handle) {
+  auto* file = dynamic_cast<UploadHandle*>(&handle);
+  if (file == nullptr || !file->writable) throw_errno(EBADF, "the file is not open for writing");
+  return *file;
+}
+
+void read_text(const TextHandle& file, std::uint64_t offset, std::size_t size,
+               PendingRead& reader) {
+  const std::string_view text = file.text;
+  const std::string_view rest = text.substr(std::min<std::uint64_t>(offset, text.size()), size);
+  reader.done(std::as_bytes(std::span(rest)));
+}
+
+void read_spool(const UploadHandle& file, std::uint64_t offset, std::size_t size,
+                PendingRead& reader) {
+  if (!file.readable) throw_errno(EBADF, "the file is not open for reading");
+  std::vector<std::byte> bytes(size);
+  bytes.resize(file.upload->spool().read(offset, bytes));
+  reader.done(bytes);
+}
+
+}  // namespace
+
+Opened Files::open(NodeId node, int flags, std::stop_token stop) {
+  if (control_.is_file(node)) {
+    if (wants_to_write(flags)) throw_errno(EACCES, "this file cannot be written");
+    auto handle = std::make_unique<TextHandle>();
+    handle->text = control_.text(node);
+    return {.handle = std::move(handle), .keep_cache = false, .direct_io = true};
+  }
+  if (node < kFirstImageNode) throw_errno(EISDIR, "this is a directory");
+  const std::optional<Node> known = tree_.node(node);
+  if (!known) throw_errno(ESTALE, "the image is gone");
+  if (wants_to_write(flags) && config_.read_only) throw_errno(EROFS, "mounted read-only");
+  if (known->upload) return open_upload(*known, flags, kAnybody);
+  const std::optional<Node> confirmed = catalogue_.confirmed(*known, std::move(stop));
+  if (!confirmed) throw_errno(ENOENT, "the image is gone");
+  return wants_to_write(flags) ? open_for_writing(*confirmed, flags) : open_image(*confirmed);
+}
+
+Opened Files::open_upload(const Node& node, int flags, pid_t sender) {
+  auto handle = std::make_unique<UploadHandle>();
+  handle->node = node.id;
+  handle->upload = node.upload;
+  handle->readable = (flags & O_ACCMODE) != O_WRONLY;
+  handle->writable = (flags & O_ACCMODE) != O_RDONLY;
+  // Programs that read what they write (qemu-img, rsync) close and open again before they are done.
+  handle->sender = (flags & O_ACCMODE) == O_WRONLY ? sender : 0;
+  if (handle->writable && node.upload->state() == Upload::State::kUploading) {
+    throw_errno(EBUSY, "the image is being uploaded");
+  }
+  if ((flags & O_TRUNC) != 0) node.upload->truncate(0);
+  if (handle->writable) node.upload->open_writer();
+  return {.handle = std::move(handle), .keep_cache = false, .direct_io = false};
+}
+
+Opened Files::open_image(const Node& node) {
+  const client::Image& image = *node.image;
+  const int error = unreadable(image);
+  if (error != 0) {
+    throw_errno(error,
+                "image " + image.id + " is " + image.status_word + ", it has no data to read");
+  }
+  auto handle = std::make_unique<ImageHandle>();
+  handle->node = node.id;
+  handle->image = node.image;
+  bool keep = true;
+  if (*image.size > 0) {
+    handle->reader = fetcher_.open(node.image);
+    // Only proven bytes may outlive this open in the kernel's page cache.
+    keep = fetcher_.proven(*handle->reader);
+  }
+  return {.handle = std::move(handle), .keep_cache = keep, .direct_io = false};
+}
+
+Opened Files::open_for_writing(const Node& node, int flags) {
+  const client::Image& image = *node.image;
+  if (!node.ours) throw_errno(EACCES, "image " + image.id + " belongs to another project");
+  switch (image.status) {
+    case Status::kQueued:
+      break;
+    case Status::kSaving:
+    case Status::kUploading:
+    case Status::kImporting:
+      throw_errno(EBUSY, "image " + image.id + " is being written elsewhere");
+    default:
+      throw_errno(EPERM, "the bytes of image " + image.id + " never change; write a new image");
+  }
+  Node filled = node;
+  filled.upload = uploads_.fill(image);
+  return open_upload(filled, flags, kAnybody);
+}
+
+std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int flags,
+                                      const Caller& caller, std::stop_token stop) {
+  const auto visibility = visibility_of_directory(parent);
+  if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
+  if (const auto existing = tree_.find(parent, name)) {
+    if ((flags & O_EXCL) != 0) throw_errno(EEXIST, "there is an image of this name");
+    return {*existing, open(existing->id, flags, std::move(stop))};
+  }
+  if (config_.read_only) throw_errno(EROFS, "mounted read-only");
+  const std::string image_name = unescape_name(name);
+  if (const int error = check_new_name(image_name)) {
+    throw_errno(error, "Glance takes no such name");
+  }
+  if (escape_name(image_name) != name) {
+    throw_errno(EINVAL, "names of this form stand for images that exist");
+  }
+  const std::shared_ptr<Upload> upload = uploads_.create(*visibility, image_name);
+  const std::optional<Node> node = tree_.by_id(upload->image().id);
+  if (!node) throw_errno(ESTALE, "the file was removed while it was made");
+  return {*node, open_upload(*node, flags & ~O_TRUNC, caller.pid)};
+}
+
+void Files::read(Handle& handle, std::uint64_t offset, std::size_t size,
+                 std::unique_ptr<PendingRead> reader) {
+  try {
+    if (const auto* text = dynamic_cast<const TextHandle*>(&handle)) {
+      return read_text(*text, offset, size, *reader);
+    }
+    if (const auto* upload = dynamic_cast<const UploadHandle*>(&handle)) {
+      return read_spool(*upload, offset, size, *reader);
+    }
+    const auto& file = dynamic_cast<const ImageHandle&>(handle);
+    const std::uint64_t end = file.image->size.value_or(0);
+    if (offset >= end || size == 0) return reader->done({});
+    const std::uint64_t length = std::min<std::uint64_t>(size, end - offset);
+    fetcher_.read(file.reader, {.offset = offset, .length = length}, std::move(reader));
+  } catch (...) {
+    if (reader) reader->fail(std::current_exception());
+  }
+}
+
+void Files::write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes) {
+  writable(handle).upload->write(offset, bytes);
+}
+
+void Files::truncate(Handle& handle, std::uint64_t size) {
+  writable(handle).upload->truncate(size);
+}
+
+// Only a close by the process that made the file, after it wrote something, says that the file is
+// whole: shells close a copy of the descriptor before the first byte, and their children close
+// theirs.
+void Files::flush(Handle& handle, const Caller& caller, std::stop_token stop) {
+  auto* file = dynamic_cast<UploadHandle*>(&handle);
+  if (file == nullptr || !file->writable || !file->upload->dirty()) return;
+  if (file->sender != kAnybody && file->sender != caller.pid) return;
+  if (Uploads::is_local_name(file->upload->image().name.value_or(""))) return;
+  uploads_.publish(file->upload, std::move(stop));
+}
+
+void Files::sync(Handle& handle) {
+  if (auto* file = dynamic_cast<UploadHandle*>(&handle)) file->upload->spool().sync();
+}
+
+void Files::release(std::unique_ptr<Handle> handle) noexcept {
+  try {
+    if (const auto* image = dynamic_cast<const ImageHandle*>(handle.get())) {
+      if (image->reader) fetcher_.close(image->reader);
+    } else if (const auto* file = dynamic_cast<const UploadHandle*>(handle.get())) {
+      if (!file->writable || !file->upload->close_writer()) return;
+      if (file->upload->state() == Upload::State::kWriting) uploads_.publish_later(file->upload);
+    }
+  } catch (const std::exception& error) {
+    log::error("closing a file: {}", error.what());
+  }
+}
+
+}  // namespace glancefs::fs

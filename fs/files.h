@@ -1,0 +1,57 @@
+// Open files: what open, create, read, write, flush and release mean.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string_view>
+#include <utility>
+
+#include "fs/catalogue.h"
+#include "fs/control.h"
+#include "fs/fetcher.h"
+#include "fs/filesystem.h"
+#include "fs/tree.h"
+#include "fs/uploads.h"
+
+namespace glancefs::fs {
+
+struct UploadHandle;
+
+/// Thread-safe. The methods are those of Filesystem; all references outlive it.
+class Files {
+ public:
+  Files(const Config& config, Tree& tree, Catalogue& catalogue, Fetcher& fetcher, Uploads& uploads,
+        const Control& control)
+      : config_(config),
+        tree_(tree),
+        catalogue_(catalogue),
+        fetcher_(fetcher),
+        uploads_(uploads),
+        control_(control) {}
+
+  Opened open(NodeId node, int flags, std::stop_token stop);
+  /// Answers the new file's node, too.
+  std::pair<Node, Opened> create(NodeId parent, std::string_view name, int flags,
+                                 const Caller& caller, std::stop_token stop);
+  void read(Handle& handle, std::uint64_t offset, std::size_t size,
+            std::unique_ptr<PendingRead> reader);
+  static void write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes);
+  static void truncate(Handle& handle, std::uint64_t size);
+  void flush(Handle& handle, const Caller& caller, std::stop_token stop);
+  static void sync(Handle& handle);
+  void release(std::unique_ptr<Handle> handle) noexcept;
+
+ private:
+  Opened open_upload(const Node& node, int flags, pid_t sender);
+  Opened open_image(const Node& node);
+  Opened open_for_writing(const Node& node, int flags);
+
+  const Config& config_;
+  Tree& tree_;
+  Catalogue& catalogue_;
+  Fetcher& fetcher_;
+  Uploads& uploads_;
+  const Control& control_;
+};
+
+}  // namespace glancefs::fs

@@ -1,0 +1,37 @@
+// What open() and create() make; private to fs/filesystem*.cc.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "client/images.h"
+#include "fs/filesystem.h"
+#include "fs/image_data.h"
+#include "fs/upload.h"
+
+namespace glancefs::fs {
+
+/// An image at Glance, open for reading.
+struct ImageHandle : Handle {
+  NodeId node = 0;
+  client::ImagePtr image;
+  std::shared_ptr<Reader> reader;  ///< null: an image of 0 bytes
+};
+
+/// A file being written here, open for reading, writing or both.
+struct UploadHandle : Handle {
+  NodeId node = 0;
+  std::shared_ptr<Upload> upload;
+  bool readable = false, writable = false;
+  bool append = false;
+  /// Whose close(2) sends the file: the process that made it, if it only writes. 0: nobody's.
+  pid_t sender = 0;
+};
+
+/// A file of .glancefs, as it was when opened.
+struct TextHandle : Handle {
+  std::string text;
+};
+
+}  // namespace glancefs::fs

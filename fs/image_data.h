@@ -1,0 +1,117 @@
+// One image while somebody has it open: its blocks, what is on its way, and who waits.
+// State only; fs/fetcher.h moves it, and its mutex guards everything marked so.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "client/images.h"
+#include "fs/blocks.h"
+#include "fs/filesystem.h"
+#include "fs/read_ahead.h"
+
+namespace glancefs::fs {
+
+class ImageData;
+
+/// One open handle's view of an image. Guarded by the fetcher's mutex.
+struct Reader {
+  std::shared_ptr<ImageData> data;
+  ReadAhead ahead;
+  /// Which generation of the bytes it has got some of, see ImageData::generation.
+  std::optional<std::uint64_t> generation;
+};
+
+/// A parked read.
+struct Waiter {
+  cache::Extent range;
+  std::shared_ptr<Reader> reader;
+  std::unique_ptr<PendingRead> pending;
+  /// The beginning of the answer, kept as it comes: a cache too small to hold all of it at once
+  /// still lets the reader through.
+  std::vector<std::byte> bytes;
+  std::uint64_t generation = 0;  ///< that `bytes` are of, see ImageData::generation
+  std::chrono::steady_clock::time_point deadline;
+  /// Wakes the watcher when the reader is interrupted. Destroying it waits for the callback, which
+  /// takes the fetcher's mutex: so never destroy a Waiter under that mutex.
+  std::unique_ptr<std::stop_callback<std::function<void()>>> on_interrupt;
+};
+
+/// What `waiter` still lacks; length 0: nothing.
+inline cache::Extent rest_of(const Waiter& waiter) {
+  return {.offset = waiter.range.offset + waiter.bytes.size(),
+          .length = waiter.range.length - waiter.bytes.size()};
+}
+
+/// A download that runs or queues: [position, end) is still to come.
+struct Flight {
+  std::shared_ptr<ImageData> data;
+  std::uint64_t position = 0, end = 0;
+  bool demanded = false;  ///< somebody waits for it
+  bool whole = false;     ///< one plain GET of everything, for stores that know no ranges
+  bool kept = true;       ///< the cache takes its blocks
+  std::stop_source stop;
+};
+
+/// Whether the bytes are what Glance says, by their hash.
+enum class Verdict {
+  kOpen,   ///< not all here yet, or still being computed
+  kRight,  ///< proven, or there is nothing to compare with
+  kWrong,  ///< wrong twice: nothing of it is served any more
+};
+
+class ImageData {
+ public:
+  ImageData(client::ImagePtr what, Blocks where)
+      : image(std::move(what)),
+        blocks(std::move(where)) {}
+
+  // Constant, or synchronising itself.
+  const client::ImagePtr image;
+  Blocks blocks;
+
+  // Guarded by the fetcher's mutex.
+  unsigned users = 0;  ///< open handles
+  std::list<std::unique_ptr<Waiter>> waiters;
+  std::vector<std::shared_ptr<Flight>> flights;
+  bool whole_only = false;  ///< the store refused a range
+  bool sealing = false;
+  Verdict verdict = Verdict::kOpen;
+  unsigned mismatches = 0;
+  /// Counts how often the bytes turned out wrong and were dropped. A reader that got some of an
+  /// earlier generation must not get any of a later one.
+  std::uint64_t generation = 0;
+  std::uint64_t furthest = 0;  ///< end of the furthest read so far
+
+  /// Whether the last bytes must wait: everything is here, and whether it is right is being
+  /// computed. Only reads of the end wait, so a program that reads to the end learns the truth, and
+  /// one that looks here and there is not held up.
+  bool must_wait_for_verdict(cache::Extent range) const {
+    return verdict == Verdict::kOpen && blocks.complete() && !blocks.sealed() &&
+           range.offset + range.length == blocks.size();
+  }
+
+  /// The flight that will bring the block at `offset`; null: none.
+  Flight* flight_at(std::uint64_t offset) const {
+    for (const auto& flight : flights) {
+      if (flight->position <= offset && offset < flight->end) return flight.get();
+    }
+    return nullptr;
+  }
+
+  /// The nearest beginning of a flight after `offset`, at most `end`.
+  std::uint64_t next_flight(std::uint64_t offset, std::uint64_t end) const {
+    for (const auto& flight : flights) {
+      if (flight->position > offset && flight->position < end) end = flight->position;
+    }
+    return end;
+  }
+};
+
+}  // namespace glancefs::fs

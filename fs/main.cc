@@ -1,0 +1,185 @@
+// mount.glancefs: from the command line to a mounted catalogue.
+#include <sys/mount.h>
+
+#include <array>
+#include <filesystem>
+#include <iostream>
+
+#include "cache/disk_store.h"
+#include "cache/spool.h"
+#include "client/curl_transport.h"
+#include "client/glance.h"
+#include "client/session.h"
+#include "fs/chosen_cloud.h"
+#include "fs/command_line.h"
+#include "fs/daemon.h"
+#include "fs/executor.h"
+#include "fs/filesystem.h"
+#include "fs/fuse_session.h"
+#include "fs/fuse_signals.h"
+#include "fs/mount_point.h"
+#include "fs/paths.h"
+#include "fs/process.h"
+
+namespace glancefs::fs {
+namespace {
+
+// Each waits for at most one request to Glance; more of them would only queue there.
+constexpr std::size_t kMetadataThreads = 64;
+// Uploads at once. Glance hashes each on one of its few workers, so more only share them.
+constexpr std::size_t kTransferThreads = 4;
+// Enough for any upload; the disk itself is what limits them.
+constexpr std::uint64_t kSpoolLimit = 1ULL << 50;
+
+client::TransportConfig transport_config(const Options& options, const client::Cloud& cloud) {
+  client::TransportConfig config;
+  config.verify = cloud.verify;
+  config.ca_file = cloud.ca_file;
+  config.client_certificate = cloud.client_certificate;
+  config.client_key = cloud.client_key;
+  config.user_agent = "glancefs/" GLANCEFS_VERSION;
+  config.connect_timeout = options.connect_timeout;
+  config.silence_timeout = options.timeout;
+  return config;
+}
+
+cache::DiskStoreConfig store_config(const Options& options, const Paths& paths) {
+  const std::string directory =
+      options.cache_directory.empty() ? paths.cache : options.cache_directory;
+  const std::uint64_t disk = filesystem_size(directory);
+  return {.directory = directory,
+          .limit = options.cache_size.of(disk),
+          .min_free = options.cache_min_free.of(disk)};
+}
+
+Config filesystem_config(const Options& options, const client::Session& session) {
+  Config config;
+  config.label = session.cloud().label();
+  config.endpoint = session.endpoint();
+  config.project_id = session.project_id();
+  config.project_name = session.project_name();
+  config.identity = config.endpoint + " " + config.project_id;
+  config.is_admin = session.is_admin();
+  config.read_only = options.read_only;
+  config.show_hidden = options.hidden;
+  config.allow_delete = options.removal;
+  config.xattrs = options.xattrs;
+  config.uid = options.uid;
+  config.gid = options.gid;
+  config.umask = options.umask;
+  config.metadata_ttl = options.metadata_ttl;
+  config.connections = options.connections;
+  return config;
+}
+
+// The mount options that FuseSession does not set by itself, as words.
+std::vector<std::string> mount_words(const Options& options) {
+  constexpr std::array<std::pair<unsigned long, const char*>, 5> kWords{
+      {{MS_NOEXEC, "noexec"},
+       {MS_SYNCHRONOUS, "sync"},
+       {MS_DIRSYNC, "dirsync"},
+       {MS_NOATIME, "noatime"},
+       {MS_NODIRATIME, "nodiratime"}}};
+  std::vector<std::string> words;
+  for (const auto& [flag, word] : kWords) {
+    if ((options.mount_flags & flag) != 0) words.emplace_back(word);
+  }
+  for (const std::string& word : options.fuse_options) {
+    if (word != "allow_other") words.push_back(word);
+  }
+  return words;
+}
+
+// Builds the file system from the ground up, login first, and serves until it is unmounted.
+void serve(const Options& options, const Paths& paths, const client::Cloud& cloud,
+           const std::string& mount_point, Ready& ready) {
+  open_log(options, paths);
+  const Clock clock;
+  client::CurlTransport transport(transport_config(options, cloud));
+  client::Session session(cloud, transport, clock);
+  session.log_in({});
+  client::Glance images(session);
+  const auto store = cache::open_disk_store(store_config(options, paths));
+  const auto spools = cache::open_spools(
+      options.state_directory.empty() ? paths.state : options.state_directory, kSpoolLimit);
+  Filesystem files(filesystem_config(options, session), images, *store, *spools);
+  Executor metadata(kMetadataThreads);
+  Executor transfers(kTransferThreads);
+  FuseSession fuse(files, metadata, transfers,
+                   {.directory = mount_point,
+                    .source = options.source.empty() ? cloud.label() : options.source,
+                    .read_only = options.read_only,
+                    .allow_other = options.allow_other,
+                    .options = mount_words(options)});
+  fuse.mount();
+  {
+    const ExitSignals signals([&] { fuse.request_exit(); });
+    fuse.run([&] {
+      ready.ready(options.verbose ? cloud.label() + " mounted on " + mount_point : "");
+      log::info("{} mounted on {}", cloud.label(), mount_point);
+    });
+  }
+  log::info("{} is unmounted", mount_point);
+  session.log_out();
+}
+
+int mount(const Options& options, const Environment& inherited, const std::string& directory) {
+  if (!options.mount_namespace.empty()) enter_mount_namespace(options.mount_namespace);
+  const Environment environment = effective_environment(inherited, options);
+  const Person person = effective_user();
+  const Paths paths = default_paths(person, environment);
+  const MountPoint place(person);
+  place.check_fuse(options);
+  const MountPoint::Checked checked = place.check_directory(options.mount_point, options.source);
+  for (const std::string& note : checked.notes) {
+    std::cerr << options.program << ": " << note << "\n";
+  }
+  const client::Cloud cloud = load_chosen_cloud(options, environment, person, directory);
+  settle_environment(options);
+  const Startup startup{.program = options.program,
+                        .foreground = options.foreground,
+                        .limit = options.mount_timeout,
+                        .undo = [&] { place.clear_stale(checked.path); }};
+  return start(startup, [&](Ready& ready) { serve(options, paths, cloud, checked.path, ready); });
+}
+
+int run(std::span<char*> arguments) {
+  fill_standard_streams();
+  harden_process();
+  const Environment environment = current_environment();
+  const std::string directory = std::filesystem::current_path();
+  const CommandLine command = parse_command_line(arguments, environment, directory);
+  const std::string program = program_name(arguments);
+  for (const std::string& warning : command.warnings) {
+    std::cerr << program << ": " << warning << "\n";
+  }
+  switch (command.action) {
+    case Action::kHelp:
+      std::cout << help_text(program);
+      return 0;
+    case Action::kVersion:
+      std::cout << version_text();
+      return 0;
+    case Action::kDryRun:
+      if (command.options.verbose) std::cout << dry_run_text(command.options) << "\n";
+      return 0;
+    case Action::kMount:
+      return mount(command.options, environment, directory);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace glancefs::fs
+
+int main(int argc, char** argv) {
+  const std::span<char*> arguments(argv, static_cast<std::size_t>(argc));
+  try {
+    return glancefs::fs::run(arguments);
+  } catch (...) {
+    const auto failure = glancefs::fs::describe_failure(glancefs::fs::program_name(arguments),
+                                                        std::current_exception());
+    std::cerr << failure.text;
+    return static_cast<int>(failure.code);
+  }
+}

@@ -1,0 +1,222 @@
+#include "fs/publisher.h"
+
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "cache/digest.h"
+#include "fs/disk_format.h"
+#include "fs/failures.h"
+#include "fs/spool_source.h"
+#include "fs/xattrs.h"
+
+namespace glancefs::fs {
+namespace {
+
+using client::Image;
+using client::Status;
+
+// A record that lets no upload in any more: refused after its body had been stored, it keeps the
+// refused data's checksum.
+bool poisoned(const Image& image) {
+  return image.status == Status::kQueued && !image.checksum.empty();
+}
+
+bool worth_repeating(const client::HttpError& error) {
+  return error.status() == 0 || error.status() == 401 || error.status() == 408 ||
+         error.status() == 429 || error.status() >= 500;
+}
+
+void pause(std::chrono::milliseconds time, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::unique_lock lock(mutex);
+  changed.wait_for(lock, stop, time, [] { return false; });
+  if (stop.stop_requested()) throw_errno(ECANCELED, "interrupted");
+}
+
+// What does not fit into a Draft's own fields.
+std::vector<client::Change> draft_fields(const Image& image) {
+  std::vector<client::Change> fields;
+  for (const auto& [key, text] : image.properties) fields.push_back({.key = key, .value = text});
+  if (!image.tags.empty()) fields.push_back({.key = "tags", .value = image.tags});
+  if (image.min_disk > 0) {
+    fields.push_back({.key = "min_disk", .value = static_cast<std::int64_t>(image.min_disk)});
+  }
+  if (image.min_ram > 0) {
+    fields.push_back({.key = "min_ram", .value = static_cast<std::int64_t>(image.min_ram)});
+  }
+  if (image.is_protected) fields.push_back({.key = "protected", .value = true});
+  if (image.hidden) fields.push_back({.key = "os_hidden", .value = true});
+  return fields;
+}
+
+}  // namespace
+
+/// One publish().
+class Publisher::Attempt {
+ public:
+  Attempt(const PublisherConfig& config, client::Images& images, Upload& upload,
+          const std::string& algorithm, std::stop_token stop)
+      : config_(config),
+        images_(images),
+        upload_(upload),
+        stop_(std::move(stop)),
+        wanted_(upload.image()),
+        source_(upload, algorithm) {
+    const ImageFormat format = detect_format(
+        upload_.spool().size(), [this](std::uint64_t offset, std::span<std::byte> into) {
+          return upload_.spool().read(offset, into);
+        });
+    if (!wanted_.disk_format) wanted_.disk_format = format.disk_format;
+    if (!wanted_.container_format) wanted_.container_format = format.container_format;
+  }
+
+  /// The finished image, or nullopt: once more.
+  std::optional<Image> run(bool last) {
+    const std::optional<Image> finished = prepare();
+    if (finished) return finished;
+    if (source_.size() == 0) return images_.show(upload_.image().id, stop_);
+    try {
+      images_.upload(upload_.image().id, source_, stop_);
+    } catch (const client::HttpError& error) {
+      return judge(error, last);
+    }
+    const std::optional<Image> image = settled();
+    if (image && proven(*image)) return image;
+    clean_up();
+    throw_errno(EIO, "what Glance stored of image " + upload_.image().id +
+                         " is not what was sent; it has been removed again");
+  }
+
+  /// Removes what this left at Glance, without being stopped by what stopped the upload.
+  void clean_up() noexcept {
+    try {
+      const std::string id = upload_.image().id;
+      const std::optional<Image> left = images_.show(id, {});
+      if (!left || (upload_.found() && !poisoned(*left))) return;
+      images_.remove(id, {});
+    } catch (const std::exception& error) {
+      log::warning("image {} may be left unfinished: {}", upload_.image().id, error.what());
+    }
+  }
+
+ private:
+  /// Sees to it that there is a queued record that takes the data. Answers the image if it turns
+  /// out to be finished: the answer to an earlier upload was lost, or its process died.
+  std::optional<Image> prepare() {
+    const std::optional<Image> known = images_.show(upload_.image().id, stop_);
+    if (known && known->status == Status::kActive && proven(*known)) return known;
+    if (known && known->status == Status::kQueued && !poisoned(*known)) {
+      bring_up_to_date(*known);
+      return std::nullopt;
+    }
+    if (known) {
+      // Saving, importing or poisoned: nothing but deleting gets an image out of these.
+      images_.remove(known->id, stop_);
+      upload_.renew_id();
+    }
+    create();
+    return std::nullopt;
+  }
+
+  void create() {
+    client::Draft draft{.id = upload_.image().id,
+                        .name = wanted_.name.value_or(""),
+                        .visibility = wanted_.visibility,
+                        .disk_format = *wanted_.disk_format,
+                        .container_format = *wanted_.container_format,
+                        .fields = draft_fields(wanted_)};
+    try {
+      images_.create(draft, stop_);
+    } catch (const client::HttpError& error) {
+      if (error.status() != 409) throw;
+      // The id belonged to an image that was deleted; such ids stay taken.
+      upload_.renew_id();
+      draft.id = upload_.image().id;
+      images_.create(draft, stop_);
+    }
+  }
+
+  /// Formats can only be set before the data comes.
+  void bring_up_to_date(const Image& known) {
+    std::vector<client::Change> changes;
+    const auto want = [&](std::string_view key, const std::string& text) {
+      auto change = set_change(known, key, text);
+      if (change) changes.push_back(std::move(*change));
+    };
+    if (!known.disk_format) want("disk_format", *wanted_.disk_format);
+    if (!known.container_format) want("container_format", *wanted_.container_format);
+    if (!upload_.found()) {
+      want("name", wanted_.name.value_or(""));
+      want("visibility", std::string(to_string(wanted_.visibility)));
+    }
+    for (const auto& [key, text] : wanted_.properties) want(key, text);
+    if (!changes.empty()) images_.update(known.id, changes, stop_);
+  }
+
+  /// What became of an upload that ended in `error`: an answer may be lost although all went well.
+  std::optional<Image> judge(const client::HttpError& error, bool last) {
+    const std::optional<Image> image = settled();
+    if (image && image->status == Status::kActive && proven(*image)) return image;
+    if (!image) throw_errno(ESTALE, "image " + upload_.image().id + " was deleted meanwhile");
+    const bool clean = image->status == Status::kQueued && !poisoned(*image);
+    if (last || !worth_repeating(error)) throw error;
+    log::warning("upload of image {} failed, trying again: {}", image->id, error.what());
+    // After a 500 the store may hold a leftover of this id, which would refuse it for ever.
+    if (!clean || (error.status() == 500 && !upload_.found())) {
+      images_.remove(image->id, stop_);
+      upload_.renew_id();
+    }
+    return std::nullopt;
+  }
+
+  /// The record, after it has had time to leave "saving".
+  std::optional<Image> settled() {
+    const auto deadline = std::chrono::steady_clock::now() + config_.settle_timeout;
+    while (true) {
+      std::optional<Image> image = images_.show(upload_.image().id, stop_);
+      if (!image || image->status != Status::kSaving) return image;
+      if (std::chrono::steady_clock::now() >= deadline) return image;
+      pause(config_.poll_interval, stop_);
+    }
+  }
+
+  bool proven(const Image& image) {
+    if (image.status != Status::kActive || image.size != source_.size()) return false;
+    if (!image.hash.empty()) {
+      const auto digest = source_.digest(image.hash_algorithm);
+      if (digest) return digest->hex == image.hash;
+    }
+    const auto md5 = image.checksum.empty() ? std::nullopt : source_.digest("md5");
+    return !md5 || md5->hex == image.checksum;
+  }
+
+  const PublisherConfig& config_;
+  client::Images& images_;
+  Upload& upload_;
+  const std::stop_token stop_;
+  Image wanted_;
+  SpoolSource source_;
+};
+
+client::Image Publisher::publish(Upload& upload, const std::string& algorithm,
+                                 std::stop_token stop) {
+  Attempt attempt(config_, images_, upload, algorithm, stop);
+  try {
+    for (int left = config_.attempts; left > 0; --left) {
+      const std::optional<Image> image = attempt.run(left == 1);
+      if (image) return *image;
+      if (left > 1) pause(config_.poll_interval, stop);
+    }
+  } catch (...) {
+    attempt.clean_up();
+    throw;
+  }
+  throw_errno(EIO, "image " + upload.image().id + " could not be uploaded");
+}
+
+}  // namespace glancefs::fs

@@ -1,0 +1,39 @@
+// Brings a written file to Glance: create, upload, compare, and put right what went wrong.
+#pragma once
+
+#include <chrono>
+#include <stop_token>
+#include <string>
+
+#include "client/images.h"
+#include "fs/upload.h"
+
+namespace glancefs::fs {
+
+struct PublisherConfig {
+  int attempts = 3;
+  /// How long an image may stay "saving" after its upload ended before it counts as stuck.
+  std::chrono::milliseconds settle_timeout{120000};
+  std::chrono::milliseconds poll_interval{1000};
+};
+
+/// Thread-safe; one call at a time for one Upload.
+class Publisher {
+ public:
+  /// `images` must outlive it.
+  Publisher(PublisherConfig config, client::Images& images) : config_(config), images_(images) {}
+
+  /// Uploads what `upload` (which has begun()) holds and answers the image once Glance shows it
+  /// active with the right size and hash. Otherwise throws, and Glance is left without the image,
+  /// unless it was found there: a half one is never visible. `algorithm`: the hash Glance will
+  /// probably use, computed while sending. An empty file becomes a queued image without data:
+  /// Glance could never fill an active one.
+  client::Image publish(Upload& upload, const std::string& algorithm, std::stop_token stop);
+
+ private:
+  class Attempt;
+  const PublisherConfig config_;
+  client::Images& images_;
+};
+
+}  // namespace glancefs::fs

@@ -1,0 +1,68 @@
+#include "fs/stat.h"
+
+#include <sys/stat.h>
+
+#include "fs/upload.h"
+
+namespace glancefs::fs {
+namespace {
+
+// The tree follows changes made elsewhere within its own time; the kernel adds no more than this.
+constexpr std::chrono::milliseconds kValid{1000};
+
+mode_t permissions(const Node& node) {
+  const client::Image& image = *node.image;
+  if (image.status == client::Status::kDeactivated) return 0;
+  if (node.upload) return 0644;
+  return node.ours && !image.is_protected ? 0644 : 0444;
+}
+
+}  // namespace
+
+Stat::Stat(const Config& config)
+    : read_only_(config.read_only),
+      uid_(config.uid),
+      gid_(config.gid),
+      umask_(config.umask),
+      mounted_(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())) {}
+
+Attributes Stat::base(NodeId node, mode_t mode) const {
+  Attributes attributes;
+  attributes.node = node;
+  attributes.mode = mode & ~umask_;
+  if (read_only_) attributes.mode &= ~mode_t{0222};
+  attributes.uid = uid_;
+  attributes.gid = gid_;
+  attributes.modified = attributes.changed = mounted_;
+  return attributes;
+}
+
+Attributes Stat::directory(NodeId node) const {
+  Attributes attributes = base(node, S_IFDIR | 0755);
+  attributes.links = 2;
+  return attributes;
+}
+
+Attributes Stat::text(NodeId node, std::uint64_t size) const {
+  Attributes attributes = base(node, S_IFREG | 0444);
+  attributes.size = size;
+  attributes.modified = attributes.changed =
+      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  return attributes;
+}
+
+Attributes Stat::file(const Node& node) const {
+  Attributes attributes = base(node.id, S_IFREG | permissions(node));
+  attributes.size =
+      node.upload ? node.upload->image().size.value_or(0) : node.image->size.value_or(0);
+  attributes.blocks = (attributes.size + 511) / 512;
+  attributes.modified = node.image->created;
+  attributes.changed = node.image->updated;
+  return attributes;
+}
+
+std::chrono::milliseconds Stat::valid(const Node& node) {
+  return node.upload ? std::chrono::milliseconds(0) : kValid;
+}
+
+}  // namespace glancefs::fs

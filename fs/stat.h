@@ -1,0 +1,36 @@
+// What stat(2) shows of directories, images and files being written.
+#pragma once
+
+#include <chrono>
+
+#include "fs/filesystem.h"
+#include "fs/tree.h"
+
+namespace glancefs::fs {
+
+/// Makes Attributes. Thread-safe: constant after construction.
+class Stat {
+ public:
+  explicit Stat(const Config& config);
+
+  Attributes directory(NodeId node) const;
+  /// A text file of `size` bytes that everybody may read.
+  Attributes text(NodeId node, std::uint64_t size) const;
+  /// Modified when the image was made (its bytes never change, so rsync and make are happy),
+  /// changed when its record was. Its owner may write: 0644; others' and protected ones: 0444;
+  /// deactivated: none at all.
+  Attributes file(const Node& node) const;
+
+  /// How long the kernel may remember a node: not at all while its size may change.
+  static std::chrono::milliseconds valid(const Node& node);
+
+ private:
+  Attributes base(NodeId node, mode_t mode) const;
+  const bool read_only_;
+  const uid_t uid_;
+  const gid_t gid_;
+  const mode_t umask_;
+  const std::chrono::sys_seconds mounted_;
+};
+
+}  // namespace glancefs::fs

@@ -1,0 +1,56 @@
+// One change at a time per image: Glance's updates read, modify and write whole records, and two at
+// once lose one of them although both are answered with success.
+#pragma once
+
+#include <set>
+#include <stop_token>
+
+#include "base/fd.h"
+#include "base/mutex.h"
+#include "fs/filesystem.h"
+
+namespace glancefs::fs {
+
+/// Thread-safe.
+class Turns {
+ public:
+  /// The right to change a node, until it is destroyed.
+  class Turn {
+   public:
+    Turn(Turns& turns, NodeId node) : turns_(turns), node_(node) {}
+    ~Turn() {
+      Lock lock(turns_.mutex_);
+      turns_.taken_.erase(node_);
+      turns_.changed_.notify_all();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Turns& turns_;
+    const NodeId node_;
+  };
+
+  /// Waits until nobody else changes `node`. Throws system_error(ECANCELED) after `stop`.
+  Turn take(NodeId node, const std::stop_token& stop) {
+    const std::stop_callback wake(stop, [this] {
+      Lock lock(mutex_);
+      changed_.notify_all();
+    });
+    Lock lock(mutex_);
+    while (taken_.contains(node) && !stop.stop_requested()) changed_.wait(mutex_);
+    if (stop.stop_requested()) {
+      lock.unlock();
+      throw_errno(ECANCELED, "interrupted");
+    }
+    taken_.insert(node);
+    return {*this, node};
+  }
+
+ private:
+  Mutex mutex_;
+  Condition changed_;
+  std::set<NodeId> taken_ GUARDED_BY(mutex_);
+};
+
+}  // namespace glancefs::fs

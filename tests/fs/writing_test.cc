@@ -1,0 +1,321 @@
+// Writing files through Filesystem: what reaches Glance, when, and what an error leaves behind.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client/http.h"
+#include "tests/fs/rig.h"
+
+namespace glancefs::fs {
+namespace {
+
+using client::HttpError;
+using client::Operation;
+using client::Status;
+using test::FakeImages;
+using Call = FakeImages::Call;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+const Caller kWriter{.uid = 0, .gid = 0, .pid = 100};
+const Caller kChild{.uid = 0, .gid = 0, .pid = 101};
+
+std::exception_ptr http(Operation operation, int status, const std::string& message = "no") {
+  return std::make_exception_ptr(HttpError(operation, status, "PUT", message, "req-1"));
+}
+
+class Writing : public testing::Test {
+ protected:
+  Writing() { rig_.start(); }
+  Filesystem& files() { return rig_.files(); }
+  std::pair<Entry, Opened> create(const std::string& name, int flags = O_WRONLY | O_CREAT) {
+    return files().create(rig_.directory_node("private"), name, flags, kWriter, {});
+  }
+  void write(Opened& file, std::uint64_t offset, const std::string& text) {
+    files().write(*file.handle, offset, std::as_bytes(std::span(text)));
+  }
+  int copy_error(const std::string& data = "data") {
+    return errno_thrown([&] { rig_.copy_in("private", "a", data); });
+  }
+  client::Image image(const std::string& name) {
+    return rig_.images.find(rig_.images.id_of(name)).value();
+  }
+
+  Rig rig_;
+};
+
+TEST_F(Writing, ACopiedFileIsActiveWhenItsCloseReturns) {
+  const std::string data = pattern(300'000);
+  rig_.copy_in("private", "a.img", data);
+  EXPECT_EQ(image("a.img").status, Status::kActive);
+  EXPECT_EQ(image("a.img").visibility, client::Visibility::kPrivate);
+  EXPECT_EQ(image("a.img").disk_format, "raw");
+  EXPECT_EQ(rig_.images.data(image("a.img").id), data);
+  EXPECT_EQ(rig_.read_all(rig_.node("private", "a.img")), data);
+}
+
+TEST_F(Writing, WhatWasJustWrittenIsReadWithoutADownload) {
+  rig_.copy_in("private", "a", pattern(1000));
+  rig_.read_all(rig_.node("private", "a"));
+  // The store in memory takes no files over; the one on disk does, see the mount tests.
+  EXPECT_LE(rig_.images.calls(Call::kDownload), 1);
+}
+
+TEST_F(Writing, TheFormatComesFromTheBytes) {
+  std::string qcow2 = "QFI\xfb" + std::string("\0\0\0\3", 4) + std::string(1000, '\0');
+  rig_.copy_in("private", "a.raw", qcow2);
+  EXPECT_EQ(image("a.raw").disk_format, "qcow2");
+  EXPECT_EQ(image("a.raw").container_format, "bare");
+}
+
+TEST_F(Writing, WhatWasSetWhileWritingIsInTheImage) {
+  auto [entry, file] = create("a");
+  write(file, 0, "data");
+  files().set_xattr(entry.node, "user.glance.disk_format", "iso", XattrMode::kSet, {});
+  files().set_xattr(entry.node, "user.glance.os_distro", "debian", XattrMode::kSet, {});
+  files().set_xattr(entry.node, "user.glance.tags", "x,y", XattrMode::kSet, {});
+  files().set_xattr(entry.node, "user.glance.min_ram", "512", XattrMode::kSet, {});
+  files().flush(*file.handle, kWriter, {});
+  files().release(std::move(file.handle));
+  EXPECT_EQ(image("a").disk_format, "iso");
+  EXPECT_EQ(image("a").min_ram, 512U);
+  EXPECT_THAT(image("a").tags, ElementsAre("x", "y"));
+  EXPECT_EQ(*client::find_property(image("a").properties, "os_distro"), "debian");
+}
+
+TEST_F(Writing, AnyOrderAndHoles) {
+  auto [entry, file] = create("a");
+  write(file, 100, "end");
+  write(file, 0, "begin");
+  files().flush(*file.handle, kWriter, {});
+  files().release(std::move(file.handle));
+  EXPECT_EQ(rig_.images.data(image("a").id), "begin" + std::string(95, '\0') + "end");
+}
+
+// `cat x > f`: the shell closes its copy before cat writes.
+TEST_F(Writing, AnEmptyCloseSendsNothing) {
+  auto [entry, file] = create("a");
+  files().flush(*file.handle, kWriter, {});
+  EXPECT_EQ(rig_.images.count(), 0U);
+  write(file, 0, "data");
+  files().flush(*file.handle, kWriter, {});
+  EXPECT_EQ(rig_.images.count(), 1U);
+  files().release(std::move(file.handle));
+}
+
+// `{ a; b; } > f`: each child closes after its part; only the shell's close says that it is whole.
+TEST_F(Writing, ACloseByAnotherProcessSendsNothing) {
+  auto [entry, file] = create("a");
+  write(file, 0, "one");
+  files().flush(*file.handle, kChild, {});
+  write(file, 3, "two");
+  files().flush(*file.handle, kChild, {});
+  EXPECT_EQ(rig_.images.count(), 0U);
+  files().flush(*file.handle, kWriter, {});
+  EXPECT_EQ(rig_.images.data(image("a").id), "onetwo");
+  files().release(std::move(file.handle));
+}
+
+// rsync: ".a.XXXXXX" is written read-write, closed, and renamed.
+TEST_F(Writing, ADotNameIsSentWhenItGetsItsName) {
+  auto [entry, file] = create(".a.XyZ", O_RDWR | O_CREAT | O_EXCL);
+  write(file, 0, "data");
+  files().flush(*file.handle, kWriter, {});
+  files().release(std::move(file.handle));
+  EXPECT_EQ(rig_.images.count(), 0U);
+  const NodeId directory = rig_.directory_node("private");
+  files().rename(directory, ".a.XyZ", directory, "a", 0, {});
+  EXPECT_EQ(image("a").status, Status::kActive);
+  EXPECT_THAT(rig_.names("private"), ElementsAre("a"));
+}
+
+TEST_F(Writing, AnErrorOfTheRenameReachesTheProgram) {
+  auto [entry, file] = create(".a.XyZ", O_RDWR | O_CREAT | O_EXCL);
+  write(file, 0, "data");
+  files().release(std::move(file.handle));
+  rig_.images.fail(Call::kCreate, http(Operation::kCreate, 413, "quota"), 9);
+  const NodeId directory = rig_.directory_node("private");
+  EXPECT_EQ(errno_thrown([&] { files().rename(directory, ".a.XyZ", directory, "a", 0, {}); }),
+            EDQUOT);
+}
+
+TEST_F(Writing, RefusalsReachTheCloserAndLeaveNothingAtGlance) {
+  struct Case {
+    Call call;
+    Operation operation;
+    int status;
+    const char* message;
+    int error;
+  };
+  for (const Case& each : {
+           Case{Call::kCreate, Operation::kCreate, 403, "publicize_image", EACCES},
+           Case{Call::kCreate, Operation::kCreate, 413, "over the limit, quota", EDQUOT},
+           Case{Call::kUpload, Operation::kUpload, 413, "Image storage media is full", ENOSPC},
+           Case{Call::kUpload, Operation::kUpload, 413, "The incoming image is too large", EFBIG},
+           Case{Call::kUpload, Operation::kUpload, 415, "does not match", EINVAL},
+           Case{Call::kUpload, Operation::kUpload, 403, "not yours", EACCES},
+       }) {
+    rig_.images.fail(each.call, http(each.operation, each.status, each.message));
+    EXPECT_EQ(copy_error(), each.error) << each.message;
+    EXPECT_EQ(rig_.images.count(), 0U) << each.message;
+    files().unlink(rig_.directory_node("private"), "a", {});
+  }
+}
+
+TEST_F(Writing, AFailedUploadKeepsItsBytes) {
+  rig_.images.fail(Call::kUpload, http(Operation::kUpload, 413, "quota exceeded"));
+  EXPECT_EQ(copy_error("precious"), EDQUOT);
+  const NodeId node = rig_.node("private", "a");
+  EXPECT_EQ(rig_.read_all(node), "precious");
+  const NodeId control = files().find(kRootNode, ".glancefs")->node;
+  const std::string pending = rig_.read_all(files().find(control, "pending")->node);
+  EXPECT_THAT(pending, HasSubstr("private/a"));
+  EXPECT_THAT(pending, HasSubstr("quota exceeded"));
+}
+
+TEST_F(Writing, ALaterMountSendsWhatWasLeft) {
+  rig_.images.fail(Call::kUpload, http(Operation::kUpload, 413, "quota exceeded"));
+  EXPECT_EQ(copy_error("precious"), EDQUOT);
+  rig_.config.upload_delay = std::chrono::milliseconds(0);
+  rig_.restart();
+  ASSERT_TRUE(rig_.images.wait_for_calls(Call::kUpload, 2));
+  while (rig_.images.id_of("a").empty() || image("a").status != Status::kActive) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(rig_.images.data(image("a").id), "precious");
+}
+
+TEST_F(Writing, ARemovedFailureIsGoneForGood) {
+  rig_.images.fail(Call::kUpload, http(Operation::kUpload, 413, "quota exceeded"));
+  EXPECT_EQ(copy_error(), EDQUOT);
+  files().unlink(rig_.directory_node("private"), "a", {});
+  EXPECT_THAT(rig_.names("private"), IsEmpty());
+  rig_.restart();
+  EXPECT_THAT(rig_.names("private"), IsEmpty());
+}
+
+TEST_F(Writing, APassingTroubleIsTriedAgain) {
+  rig_.config.upload_pause = std::chrono::milliseconds(0);
+  rig_.restart();
+  rig_.images.fail(Call::kUpload, http(Operation::kUpload, 503));
+  EXPECT_EQ(copy_error(), 0);
+  EXPECT_EQ(image("a").status, Status::kActive);
+  EXPECT_EQ(rig_.images.calls(Call::kUpload), 2);
+}
+
+TEST_F(Writing, ALostAnswerIsNotASecondImage) {
+  rig_.images.on_uploaded([](const std::string&) {
+    throw HttpError(Operation::kUpload, client::Failure::kProtocol, "PUT", "connection reset");
+  });
+  EXPECT_EQ(copy_error(), 0);
+  EXPECT_EQ(rig_.images.count(), 1U);
+  EXPECT_EQ(rig_.images.calls(Call::kUpload), 1);
+}
+
+TEST_F(Writing, WhatGlanceStoredWrongIsRemovedAndReported) {
+  rig_.images.on_uploaded([this](const std::string& id) {
+    rig_.images.edit(id, [](client::Image& image) { image.hash = std::string(128, '0'); });
+  });
+  EXPECT_EQ(copy_error(), EIO);
+  EXPECT_EQ(rig_.images.count(), 0U);
+}
+
+TEST_F(Writing, AnInterruptedCloseEndsAndKeepsTheBytes) {
+  rig_.images.hold(Call::kUpload);
+  auto [entry, file] = create("a");
+  write(file, 0, "data");
+  std::stop_source interrupt;
+  auto closing = std::async(std::launch::async, [&] {
+    return errno_thrown([&] { files().flush(*file.handle, kWriter, interrupt.get_token()); });
+  });
+  ASSERT_TRUE(rig_.images.wait_for_waiting(Call::kUpload, 1));
+  interrupt.request_stop();
+  EXPECT_EQ(closing.get(), EINTR);
+  rig_.images.release(Call::kUpload);
+  files().release(std::move(file.handle));
+  EXPECT_EQ(rig_.images.count(), 0U);
+  EXPECT_EQ(rig_.read_all(rig_.node("private", "a")), "data");
+}
+
+TEST_F(Writing, DeletingAFileBeingSentEndsTheUpload) {
+  rig_.images.hold(Call::kUpload);
+  auto [entry, file] = create("a");
+  write(file, 0, "data");
+  auto closing = std::async(std::launch::async, [&] {
+    return errno_thrown([&] { files().flush(*file.handle, kWriter, {}); });
+  });
+  ASSERT_TRUE(rig_.images.wait_for_waiting(Call::kUpload, 1));
+  files().unlink(rig_.directory_node("private"), "a", {});
+  EXPECT_NE(closing.get(), 0);
+  files().release(std::move(file.handle));
+  EXPECT_EQ(rig_.images.count(), 0U);
+  EXPECT_THAT(rig_.names("private"), IsEmpty());
+}
+
+TEST_F(Writing, AttributesSetDuringTheUploadArriveAfterIt) {
+  rig_.images.hold(Call::kUpload);
+  auto [entry, file] = create("a");
+  write(file, 0, "data");
+  auto closing = std::async(std::launch::async, [&] { files().flush(*file.handle, kWriter, {}); });
+  ASSERT_TRUE(rig_.images.wait_for_waiting(Call::kUpload, 1));
+  files().set_xattr(entry.node, "user.glance.os_distro", "debian", XattrMode::kSet, {});
+  EXPECT_EQ(rig_.images.calls(Call::kUpdate), 0);
+  rig_.images.release(Call::kUpload);
+  closing.get();
+  EXPECT_EQ(*client::find_property(image("a").properties, "os_distro"), "debian");
+  files().release(std::move(file.handle));
+}
+
+TEST_F(Writing, AFinishedImageTakesNoMoreBytes) {
+  auto [entry, file] = create("a");
+  write(file, 0, "data");
+  files().flush(*file.handle, kWriter, {});
+  EXPECT_EQ(errno_thrown([&] { write(file, 4, "more"); }), EPERM);
+  files().release(std::move(file.handle));
+}
+
+TEST_F(Writing, AQueuedImageOfOursIsFilledUnderItsId) {
+  client::Image queued;
+  queued.id = client::new_uuid();
+  queued.name = "q";
+  queued.owner = rig_.images.project();
+  queued.status = Status::kQueued;
+  queued.status_word = "queued";
+  queued.properties = {{"os_distro", "debian"}};
+  rig_.images.put(queued);
+  rig_.restart();
+  Opened file = files().open(rig_.node("private", "q"), O_WRONLY, {});
+  write(file, 0, "data");
+  files().flush(*file.handle, kWriter, {});
+  files().release(std::move(file.handle));
+  EXPECT_EQ(image("q").id, queued.id);
+  EXPECT_EQ(image("q").status, Status::kActive);
+  EXPECT_EQ(image("q").disk_format, "raw");
+}
+
+TEST_F(Writing, NamesThatGlanceRefusesAreRefusedAtOnce) {
+  EXPECT_EQ(errno_thrown([&] { create("\xff"); }), EILSEQ);
+  EXPECT_EQ(errno_thrown([&] { create("smile \xf0\x9f\x98\x80"); }), EILSEQ);
+  EXPECT_EQ(errno_thrown([&] { create("x~12345678"); }), EINVAL);
+  EXPECT_THAT(rig_.names("private"), IsEmpty());
+}
+
+TEST_F(Writing, OnlyTheFourDirectoriesTakeFiles) {
+  EXPECT_EQ(errno_thrown([&] { files().create(kRootNode, "a", O_WRONLY, kWriter, {}); }), EPERM);
+}
+
+TEST_F(Writing, AReadOnlyMountTakesNothing) {
+  rig_.config.read_only = true;
+  rig_.restart();
+  EXPECT_EQ(copy_error(), EROFS);
+}
+
+TEST_F(Writing, ExclusiveCreationFindsWhatIsThere) {
+  rig_.copy_in("private", "a", "data");
+  EXPECT_EQ(errno_thrown([&] { create("a", O_WRONLY | O_CREAT | O_EXCL); }), EEXIST);
+  EXPECT_EQ(errno_thrown([&] { create("a"); }), EPERM);
+}
+
+}  // namespace
+}  // namespace glancefs::fs
