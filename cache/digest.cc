@@ -72,8 +72,8 @@ std::optional<Hasher> Hasher::create(std::string_view algorithm) {
 }
 
 Hasher::Hasher(std::unique_ptr<Context> context) : context_(std::move(context)) {}
-Hasher::Hasher(Hasher&&) noexcept = default;
-Hasher& Hasher::operator=(Hasher&&) noexcept = default;
+Hasher::Hasher(Hasher&& other) noexcept = default;
+Hasher& Hasher::operator=(Hasher&& other) noexcept = default;
 Hasher::~Hasher() = default;
 
 void Hasher::update(std::span<const std::byte> bytes) {

@@ -22,8 +22,8 @@ class Hasher {
   /// nullopt: this OpenSSL knows no such algorithm. Names are Glance's: md5, sha1, sha224 … sha512,
   /// sha3_256, blake2b …
   static std::optional<Hasher> create(std::string_view algorithm);
-  Hasher(Hasher&&) noexcept;
-  Hasher& operator=(Hasher&&) noexcept;
+  Hasher(Hasher&& other) noexcept;
+  Hasher& operator=(Hasher&& other) noexcept;
   ~Hasher();
 
   void update(std::span<const std::byte> bytes);

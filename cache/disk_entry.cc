@@ -12,9 +12,9 @@ namespace {
 
 // Reserved at once, so that the index is not asked for every block. A small limit is not used up by
 // a few objects that have just begun.
-constexpr std::uint64_t kLargestReserve = 8 * 1024 * 1024;
+constexpr std::uint64_t kLargestReserve = 8ULL * 1024 * 1024;
 constexpr std::uint64_t kReservePart = 16;
-constexpr std::size_t kHashBuffer = 1024 * 1024;
+constexpr std::size_t kHashBuffer = 1024UL * 1024;
 
 }  // namespace
 
@@ -75,7 +75,8 @@ std::shared_ptr<const Fd> DiskEntry::file() const {
 
 std::uint64_t DiskEntry::slack() const noexcept {
   const State now = state();
-  const std::uint64_t granted = granted_, present = now.object->present();
+  const std::uint64_t granted = granted_;
+  const std::uint64_t present = now.object->present();
   return now.kind == Kind::kPartial && granted > present ? granted - present : 0;
 }
 
@@ -129,7 +130,8 @@ bool DiskEntry::write(std::uint64_t offset, std::span<const std::byte> bytes) {
 
 bool DiskEntry::make_room(BlockFile& object, Extent range) {
   const std::uint64_t needed = object.absent_bytes(range.offset, range.length);
-  const std::uint64_t granted = granted_, present = object.present();
+  const std::uint64_t granted = granted_;
+  const std::uint64_t present = object.present();
   const std::uint64_t slack = granted - std::min(granted, present);
   if (slack >= needed) return true;
   const std::uint64_t least = needed - slack;
@@ -223,7 +225,8 @@ void DiskEntry::reopen_sealed(const BlockFilePtr& fallback) {
   unlock(*fallback);
   auto opened = open_sealed(room_->files(), key_);
   // null: evicted between the two lines. The bytes are still proven, and still here.
-  set_state({.object = opened ? std::move(opened) : fallback, .kind = Kind::kSealed});
+  if (!opened) opened = fallback;
+  set_state({.object = std::move(opened), .kind = Kind::kSealed});
 }
 
 bool DiskEntry::adopt(const std::string& path) {

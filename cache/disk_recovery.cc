@@ -18,6 +18,7 @@ constexpr std::string_view kMapSuffix = ".map";
 struct Found {
   bool data = false, map = false;
 };
+using Objects = std::map<std::string, Found>;
 
 /// The files in it; none when it is not a directory.
 std::vector<std::string> list_shard(const PrivateDirectory& files, const std::string& directory) {
@@ -30,13 +31,13 @@ std::vector<std::string> list_shard(const PrivateDirectory& files, const std::st
 }
 
 /// Every object of which at least one file is there.
-std::map<std::string, Found> find_objects(const PrivateDirectory& files) {
-  std::map<std::string, Found> objects;
+Objects find_objects(const PrivateDirectory& files) {
+  Objects objects;
   for (const std::string kind : {"partial", "sealed"}) {
     for (const auto& shard : files.list(kind)) {
-      const std::string directory = kind + "/" + shard;
+      const std::string directory = fmt::format("{}/{}", kind, shard);
       for (const auto& file : list_shard(files, directory)) {
-        const std::string name = directory + "/" + file.substr(0, file.rfind('.'));
+        const std::string name = fmt::format("{}/{}", directory, file.substr(0, file.rfind('.')));
         if (file.ends_with(kDataSuffix)) objects[name].data = true;
         if (file.ends_with(kMapSuffix)) objects[name].map = true;
       }
@@ -67,33 +68,46 @@ void remove_object(const PrivateDirectory& files, const std::string& name) {
   files.remove(map_of(name));
 }
 
+void forget_lost(Index& index, const Objects& objects, std::map<std::string, IndexRow>& rows) {
+  for (auto row = rows.begin(); row != rows.end();) {
+    const auto found = objects.find(row->first);
+    if (found != objects.end() && found->second.map) {
+      ++row;
+      continue;
+    }
+    index.remove(row->first);
+    row = rows.erase(row);
+  }
+}
+
+/// Enters an object the index does not know. False: it is not one.
+bool enter(const PrivateDirectory& files, Index& index, const std::string& name) {
+  const auto header = header_of(files, name);
+  if (!header) return false;
+  const std::uint64_t bytes = std::min(files.allocated(data_of(name)), header->key.size);
+  index.use({.name = name, .size = header->key.size, .bytes = bytes}, header->key.source);
+  return true;
+}
+
 }  // namespace
 
 void reconcile(const PrivateDirectory& files, Index& index, bool alone) {
   std::map<std::string, IndexRow> rows;
   for (const auto& row : index.rows()) rows.emplace(row.name, row);
-  const auto objects = find_objects(files);
-  for (const auto& [name, row] : rows) {
-    const auto found = objects.find(name);
-    if (found == objects.end() || !found->second.map) index.remove(name);
-  }
+  const Objects objects = find_objects(files);
+  forget_lost(index, objects, rows);
   for (const auto& [name, found] : objects) {
-    const std::uint64_t allocated = files.allocated(data_of(name));
+    const bool whole = found.data && found.map;
     const auto row = rows.find(name);
-    if (found.data && found.map && row != rows.end()) {
+    if (whole && row == rows.end() && enter(files, index, name)) continue;
+    if (!alone) continue;  // another process may be in the middle of it
+    if (whole && row != rows.end()) {
       // After a crash the row may be older than the file, or hold room that was never used.
-      if (alone) index.set_bytes(name, std::min(allocated, row->second.size));
+      index.set_bytes(name, std::min(files.allocated(data_of(name)), row->second.size));
       continue;
     }
-    const auto header = found.data && found.map ? header_of(files, name) : std::nullopt;
-    if (header) {
-      index.use(
-          {.name = name, .size = header->key.size, .bytes = std::min(allocated, header->key.size)},
-          header->key.source);
-    } else if (alone) {
-      remove_object(files, name);
-      if (row != rows.end()) index.remove(name);
-    }
+    remove_object(files, name);
+    if (row != rows.end()) index.remove(name);
   }
 }
 

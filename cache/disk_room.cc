@@ -15,16 +15,16 @@ namespace glancefs::cache {
 namespace {
 
 constexpr const char* kVersionFile = "glancefs-cache";
-const std::string kVersionText = "glancefs cache 1\n";
+constexpr std::string_view kVersionText = "glancefs cache 1\n";
 // The signature of bford.info/cachedir: backup programs leave such a directory out.
-const std::string kTagText =
+constexpr std::string_view kTagText =
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# This directory holds copies of images that glancefs can fetch again.\n";
 
-void write_once(const PrivateDirectory& files, const char* name, const std::string& text) {
+void write_once(const PrivateDirectory& files, const char* name, std::string_view text) {
   if (files.exists(name)) return;
   const Fd file = files.open_file(name, O_WRONLY | O_CREAT);
-  write_at(file, 0, bytes_of(text));
+  write_at(file, 0, std::as_bytes(std::span(text)));
 }
 
 }  // namespace
@@ -70,12 +70,13 @@ void DiskRoom::open_index() {
 
 /// Runs `work` on the index; a failure is logged and gives an empty value.
 template <typename Work>
-auto DiskRoom::guarded(Work work) noexcept -> decltype(work()) {
+auto DiskRoom::guarded(Work work) noexcept -> decltype(work(std::declval<Index&>())) {
+  using Result = decltype(work(std::declval<Index&>()));
   try {
-    return work();
+    return work(*index_);
   } catch (const std::exception& error) {
     complain(error);
-    return decltype(work())();
+    return Result();
   }
 }
 
@@ -89,17 +90,17 @@ std::uint64_t DiskRoom::disk_left() const {
 std::uint64_t DiskRoom::reserve(const std::string& name, std::uint64_t least,
                                 std::uint64_t most) noexcept {
   const Lock lock(mutex_);
-  return guarded([&]() REQUIRES(mutex_) -> std::uint64_t {
+  return guarded([&](Index& index) -> std::uint64_t {
     if (least > config_.limit) return 0;
-    if (disk_left() < least) evict_locked(least - disk_left());
+    if (disk_left() < least) evict_from(index, least - disk_left());
     if (disk_left() < least) return 0;
     most = std::clamp(disk_left(), least, most);
-    std::uint64_t granted = index_->reserve(name, least, most, config_.limit);
+    std::uint64_t granted = index.reserve(name, least, most, config_.limit);
     if (granted == 0) {
-      const std::uint64_t total = index_->total_bytes();
+      const std::uint64_t total = index.total_bytes();
       const std::uint64_t over = total + least - std::min(total + least, config_.limit);
-      evict_locked(over);
-      granted = index_->reserve(name, least, most, config_.limit);
+      evict_from(index, over);
+      granted = index.reserve(name, least, most, config_.limit);
     }
     return granted;
   });
@@ -107,69 +108,69 @@ std::uint64_t DiskRoom::reserve(const std::string& name, std::uint64_t least,
 
 bool DiskRoom::evict(std::uint64_t bytes) noexcept {
   const Lock lock(mutex_);
-  return guarded([&]() REQUIRES(mutex_) { return evict_locked(bytes); });
+  return guarded([&](Index& index) { return evict_from(index, bytes); });
 }
 
-bool DiskRoom::evict_locked(std::uint64_t bytes) {
+bool DiskRoom::evict_from(Index& index, std::uint64_t bytes) {
   std::uint64_t freed = 0;
-  for (const auto& row : index_->rows()) {
+  for (const auto& row : index.rows()) {
     if (freed >= bytes) break;
-    if (!evict_one(row)) continue;
+    if (!evict_one(index, row)) continue;
     freed += row.bytes;
     evicted_ += row.bytes;
   }
   return freed >= bytes;
 }
 
-bool DiskRoom::evict_one(const IndexRow& row) {
+bool DiskRoom::evict_one(Index& index, const IndexRow& row) {
   const Fd map = files_.open_file(map_of(row.name), O_RDWR);
   if (map && !try_lock(map, false)) return false;  // somebody has it open
   // The lock came too late if the file has been replaced; then it is not ours to remove.
   if (map && !files_.is_same(map_of(row.name), map)) return false;
   if (!files_.remove(data_of(row.name)) || !files_.remove(map_of(row.name))) return false;
-  index_->remove(row.name);
+  index.remove(row.name);
   return true;
 }
 
 void DiskRoom::use(const IndexRow& row, const std::string& source) noexcept {
   const Lock lock(mutex_);
-  guarded([&]() REQUIRES(mutex_) { index_->use(row, source); });
+  guarded([&](Index& index) { index.use(row, source); });
 }
 
 void DiskRoom::rename(const std::string& from, const IndexRow& to,
                       const std::string& source) noexcept {
   const Lock lock(mutex_);
-  guarded([&]() REQUIRES(mutex_) { index_->rename(from, to, source); });
+  guarded([&](Index& index) { index.rename(from, to, source); });
 }
 
 void DiskRoom::set_bytes(const std::string& name, std::uint64_t bytes) noexcept {
   const Lock lock(mutex_);
-  guarded([&]() REQUIRES(mutex_) { index_->set_bytes(name, bytes); });
+  guarded([&](Index& index) { index.set_bytes(name, bytes); });
 }
 
 std::optional<std::string> DiskRoom::name_of(const std::string& source) noexcept {
   const Lock lock(mutex_);
-  return guarded([&]() REQUIRES(mutex_) { return index_->name_of(source); });
+  return guarded([&](Index& index) { return index.name_of(source); });
 }
 
 bool DiskRoom::leave(const std::string& source, const std::string& name) noexcept {
   const Lock lock(mutex_);
-  return guarded([&]() REQUIRES(mutex_) { return index_->leave(source, name); });
+  return guarded([&](Index& index) { return index.leave(source, name); });
 }
 
 void DiskRoom::remove(const std::string& name) noexcept {
   const Lock lock(mutex_);
-  guarded([&]() REQUIRES(mutex_) {
+  guarded([&](Index& index) {
     files_.remove(data_of(name));
     files_.remove(map_of(name));
-    index_->remove(name);
+    index.remove(name);
   });
 }
 
 IndexRow DiskRoom::totals() noexcept {
   const Lock lock(mutex_);
-  return guarded([&]() REQUIRES(mutex_) -> IndexRow {
-    return {.name = {}, .size = index_->count(), .bytes = index_->total_bytes()};
+  return guarded([&](Index& index) -> IndexRow {
+    return {.name = {}, .size = index.count(), .bytes = index.total_bytes()};
   });
 }
 

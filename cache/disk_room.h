@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "base/mutex.h"
 #include "cache/disk_store.h"
@@ -52,12 +53,12 @@ class DiskRoom {
  private:
   void prepare();
   void open_index() REQUIRES(mutex_);
-  bool evict_locked(std::uint64_t bytes) REQUIRES(mutex_);
-  bool evict_one(const IndexRow& row) REQUIRES(mutex_);
+  bool evict_from(Index& index, std::uint64_t bytes);
+  bool evict_one(Index& index, const IndexRow& row);
   std::uint64_t disk_left() const;
 
   template <typename Work>
-  auto guarded(Work work) noexcept -> decltype(work());
+  auto guarded(Work work) noexcept -> decltype(work(std::declval<Index&>())) REQUIRES(mutex_);
 
   const DiskStoreConfig config_;
   const PrivateDirectory files_;

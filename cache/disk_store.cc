@@ -61,7 +61,8 @@ class DiskStore final : public Store {
   }
 
   bool adopt(const Key& key, const std::string& path) override {
-    std::shared_ptr<DiskEntry> held, entry;
+    std::shared_ptr<DiskEntry> held;
+    std::shared_ptr<DiskEntry> entry;
     const Lock lock(open_->mutex);
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) ||

@@ -52,7 +52,8 @@ std::uint64_t holes(const Fd& fd, std::uint64_t begin, std::uint64_t end) {
     if (hole < 0) return found;
     begin = std::max(begin + 1, static_cast<std::uint64_t>(hole));
   }
-  return begin < end ? found + end - begin / kPage * kPage : found;
+  begin = (begin + kPage - 1) / kPage * kPage;  // the page at the file's end has its disk
+  return found + end - std::min(begin, end);
 }
 
 class SpoolFile final : public Spool {

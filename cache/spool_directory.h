@@ -25,7 +25,7 @@ class SpoolDirectory {
 
  private:
   /// After so many bytes of its own a process looks again what the others have written.
-  static constexpr std::uint64_t kRecount = 8 * 1024 * 1024;
+  static constexpr std::uint64_t kRecount = 8ULL * 1024 * 1024;
 
   std::uint64_t count() const;
 

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::string_view kMagic = "glancefs spool 1\n";
 constexpr std::string_view kHashAlgorithm = "sha256";
-constexpr std::size_t kHashLength = 64;                     // in hex
-constexpr std::uint64_t kLargestRecord = 16 * 1024 * 1024;  // properties are far smaller
+constexpr std::size_t kHashLength = 64;                        // in hex
+constexpr std::uint64_t kLargestRecord = 16ULL * 1024 * 1024;  // properties are far smaller
 constexpr std::size_t kIntegerLength = 8;
 
 std::string hash_of(std::string_view bytes) {

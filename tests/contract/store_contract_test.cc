@@ -2,6 +2,7 @@
 
 #include "cache/disk_store.h"
 #include "cache/memory_store.h"
+#include "tests/contract/store_room_contract.h"
 
 namespace glancefs::cache {
 namespace {
@@ -19,6 +20,8 @@ struct MemoryStores {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Disk, StoreContract, DiskStores);
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, StoreContract, MemoryStores);
+INSTANTIATE_TYPED_TEST_SUITE_P(Disk, StoreRoomContract, DiskStores);
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, StoreRoomContract, MemoryStores);
 
 }  // namespace
 }  // namespace glancefs::cache
