@@ -1,0 +1,334 @@
+#include "fs/fuse_operations.h"
+
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "fs/fuse_directory.h"
+#include "fs/fuse_request.h"
+
+namespace glancefs::fs {
+namespace {
+
+// The kernel lets 12 read-ahead requests wait at once unless told otherwise, and a read that waits
+// for the network counts: a few stalled images would stop reading of all others.
+constexpr unsigned kMaxBackground = 512;
+constexpr unsigned kCongestion = 384;
+constexpr unsigned kMaxWrite = 1024 * 1024;   // what the kernel sends at most
+constexpr std::size_t kXattrListMax = 65536;  // of the VFS; a longer list is E2BIG as a whole
+
+void init(void* userdata, fuse_conn_info* connection) {
+  // Not wanted: splice (no gain measured, often a loss), the write-back cache (its errors would
+  // come after close(2)), export by NFS (needs lookups of "." by node).
+  constexpr unsigned kWanted =
+      FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_ATOMIC_O_TRUNC |
+      FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
+      FUSE_CAP_READDIRPLUS_AUTO |
+      // The kernel then does not ask for security.capability before each write.
+      FUSE_CAP_HANDLE_KILLPRIV;
+  connection->want = connection->capable & kWanted;
+  connection->max_write = kMaxWrite;
+  connection->max_background = kMaxBackground;
+  connection->congestion_threshold = kCongestion;
+  Shell& shell = *static_cast<Shell*>(userdata);
+  if (shell.ready) shell.ready();
+}
+
+void lookup(fuse_req_t raw, fuse_ino_t parent, const char* name) {
+  Request request(raw, "lookup", parent);
+  attempt(request, [&] {
+    if (const auto known = request.files().find(parent, name)) return request.answer(*known);
+    Executor& metadata = request.shell().metadata;
+    dispatch(metadata, std::move(request),
+             [parent, name = std::string(name)](Request& asked, std::stop_token stop) {
+               return asked.files().lookup(parent, name, std::move(stop));
+             });
+  });
+}
+
+void getattr(fuse_req_t raw, fuse_ino_t node, fuse_file_info* /*info*/) {
+  serve(raw, "getattr", node, [&](Request& request) { return request.files().attributes(node); });
+}
+
+void setattr(fuse_req_t raw, fuse_ino_t node, struct stat* wanted, int which,
+             fuse_file_info* info) {
+  AttributeChange change;  // times are not ours to set: asking for them changes nothing
+  if ((which & FUSE_SET_ATTR_MODE) != 0) change.mode = wanted->st_mode;
+  if ((which & FUSE_SET_ATTR_SIZE) != 0) change.size = static_cast<std::uint64_t>(wanted->st_size);
+  if ((which & FUSE_SET_ATTR_UID) != 0) change.uid = wanted->st_uid;
+  if ((which & FUSE_SET_ATTR_GID) != 0) change.gid = wanted->st_gid;
+  Handle* handle = info == nullptr ? nullptr : OpenTable<OpenFile>::at(info->fh).handle.get();
+  dispatch(shell_of(raw).metadata, raw, "setattr", node,
+           [node, change, handle](Request& request, std::stop_token stop) {
+             return request.files().change(node, change, handle, std::move(stop));
+           });
+}
+
+// tar makes files this way, with attributes, and opens them for their bytes later.
+void mknod(fuse_req_t raw, fuse_ino_t parent, const char* name, mode_t mode, dev_t /*device*/) {
+  if (!S_ISREG(mode)) {
+    fuse_reply_err(raw, EPERM);
+    return;
+  }
+  dispatch(shell_of(raw).metadata, raw, "mknod", parent,
+           [parent, name = std::string(name)](Request& request, std::stop_token stop) {
+             auto [entry, opened] = request.files().create(
+                 parent, name, O_WRONLY | O_CREAT | O_EXCL, request.caller(), std::move(stop));
+             request.files().release(std::move(opened.handle));
+             return entry;
+           });
+}
+
+// Directories are visibilities and projects: nobody makes or removes one. Images have one name, and
+// what a link to them would point to is not Glance's to keep.
+void mkdir(fuse_req_t raw, fuse_ino_t /*parent*/, const char* /*name*/, mode_t /*mode*/) {
+  fuse_reply_err(raw, EPERM);
+}
+
+void rmdir(fuse_req_t raw, fuse_ino_t /*parent*/, const char* /*name*/) {
+  fuse_reply_err(raw, EPERM);
+}
+
+void symlink(fuse_req_t raw, const char* /*target*/, fuse_ino_t /*parent*/, const char* /*name*/) {
+  fuse_reply_err(raw, EPERM);
+}
+
+void link(fuse_req_t raw, fuse_ino_t /*node*/, fuse_ino_t /*parent*/, const char* /*name*/) {
+  fuse_reply_err(raw, EPERM);
+}
+
+void unlink(fuse_req_t raw, fuse_ino_t parent, const char* name) {
+  dispatch(shell_of(raw).metadata, raw, "unlink", parent,
+           [parent, name = std::string(name)](Request& request, std::stop_token stop) {
+             request.files().unlink(parent, name, std::move(stop));
+             return Done{};
+           });
+}
+
+void rename(fuse_req_t raw, fuse_ino_t from, const char* name, fuse_ino_t to, const char* new_name,
+            unsigned flags) {
+  dispatch(shell_of(raw).metadata, raw, "rename", from,
+           [from, to, flags, name = std::string(name), new_name = std::string(new_name)](
+               Request& request, std::stop_token stop) {
+             request.files().rename(from, name, to, new_name, flags, std::move(stop));
+             return Done{};
+           });
+}
+
+void open(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
+  dispatch(shell_of(raw).metadata, raw, "open", node,
+           [node, flags = info->flags](Request& request, std::stop_token stop) {
+             return OpenAnswer{node, flags, request.files().open(node, flags, std::move(stop))};
+           });
+}
+
+void create(fuse_req_t raw, fuse_ino_t parent, const char* name, mode_t /*mode*/,
+            fuse_file_info* info) {
+  dispatch(shell_of(raw).metadata, raw, "create", parent,
+           [parent, name = std::string(name), flags = info->flags](Request& request,
+                                                                   std::stop_token stop) {
+             auto [entry, opened] =
+                 request.files().create(parent, name, flags, request.caller(), std::move(stop));
+             return CreateAnswer{entry, flags, std::move(opened)};
+           });
+}
+
+void read(fuse_req_t raw, fuse_ino_t node, std::size_t size, off_t offset, fuse_file_info* info) {
+  Request request(raw, "read", node);
+  attempt(request, [&] {
+    Filesystem& files = request.files();
+    Handle& handle = *OpenTable<OpenFile>::at(info->fh).handle;
+    files.read(handle, static_cast<std::uint64_t>(offset), size, park(std::move(request)));
+  });
+}
+
+void write(fuse_req_t raw, fuse_ino_t node, const char* bytes, std::size_t size, off_t offset,
+           fuse_file_info* info) {
+  serve(raw, "write", node, [&](Request& request) {
+    request.files().write(*OpenTable<OpenFile>::at(info->fh).handle,
+                          static_cast<std::uint64_t>(offset),
+                          std::as_bytes(std::span(bytes, size)));
+    return Written{size};
+  });
+}
+
+void flush(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
+  OpenFile& file = OpenTable<OpenFile>::at(info->fh);
+  if (!file.writable) {
+    fuse_reply_err(raw, 0);
+    return;
+  }
+  dispatch(shell_of(raw).transfers, raw, "flush", node,
+           [&file](Request& request, std::stop_token stop) {
+             request.files().flush(*file.handle, request.caller(), std::move(stop));
+             return Done{};
+           });
+}
+
+void fsync(fuse_req_t raw, fuse_ino_t node, int /*data_only*/, fuse_file_info* info) {
+  OpenFile& file = OpenTable<OpenFile>::at(info->fh);
+  dispatch(shell_of(raw).metadata, raw, "fsync", node,
+           [&file](Request& request, const std::stop_token& /*stop*/) {
+             request.files().sync(*file.handle);
+             return Done{};
+           });
+}
+
+// Nobody waits for a release, so it is answered before it is done.
+void release(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
+  Shell& shell = shell_of(raw);
+  serve(raw, "release", node, [&](Request& /*request*/) {
+    const std::shared_ptr<OpenFile> file = shell.opened.take(info->fh);
+    if (file == nullptr) return Done{};
+    shell.metadata.run([&files = shell.files, file] { files.release(std::move(file->handle)); },
+                       {});
+    return Done{};
+  });
+}
+
+void opendir(fuse_req_t raw, fuse_ino_t node, fuse_file_info* /*info*/) {
+  serve(raw, "opendir", node, [&](Request& request) {
+    const auto parent = request.files().find(node, "..");
+    return std::make_unique<OpenDirectory>(
+        OpenDirectory{.node = node,
+                      .parent = parent && parent->node != 0 ? parent->node : kRootNode,
+                      .entries = {}});
+  });
+}
+
+void list(fuse_req_t raw, fuse_ino_t node, std::size_t size, off_t offset, fuse_file_info* info,
+          ListingKind kind) {
+  Request request(raw, "readdir", node);
+  attempt(request, [&] {
+    const auto records = list_from(raw, request.files(), OpenTable<OpenDirectory>::at(info->fh),
+                                   static_cast<std::uint64_t>(offset), size, kind);
+    request.answer(std::span(records));
+  });
+}
+
+void readdir(fuse_req_t raw, fuse_ino_t node, std::size_t size, off_t offset,
+             fuse_file_info* info) {
+  list(raw, node, size, offset, info, ListingKind::kNames);
+}
+
+void readdirplus(fuse_req_t raw, fuse_ino_t node, std::size_t size, off_t offset,
+                 fuse_file_info* info) {
+  list(raw, node, size, offset, info, ListingKind::kWithNodes);
+}
+
+void releasedir(fuse_req_t raw, fuse_ino_t /*node*/, fuse_file_info* info) {
+  shell_of(raw).directories.take(info->fh);
+  fuse_reply_err(raw, 0);
+}
+
+void statfs(fuse_req_t raw, fuse_ino_t node) {
+  serve(raw, "statfs", node, [](Request& request) { return request.files().statistics(); });
+}
+
+// Only user.* can have a value. Programs ask for the others of every file (ls -l for ACLs, cp for
+// capabilities, several times each), so they are answered before anything else happens.
+constexpr std::string_view kUser = "user.";
+constexpr std::string_view kSecurity = "security.";
+
+void getxattr(fuse_req_t raw, fuse_ino_t node, const char* name, std::size_t size) {
+  const std::string_view key(name);
+  if (!key.starts_with(kUser)) {
+    fuse_reply_err(raw, key.starts_with(kSecurity) ? ENODATA : ENOTSUP);
+    return;
+  }
+  Request request(raw, "getxattr", node);
+  attempt(request, [&] {
+    const auto value = request.files().xattr(node, key);
+    if (!value) return request.fail(ENODATA);
+    request.answer(Sized{*value, size});
+  });
+}
+
+void listxattr(fuse_req_t raw, fuse_ino_t node, std::size_t size) {
+  Request request(raw, "listxattr", node);
+  attempt(request, [&] {
+    std::string names;
+    for (const std::string& name : request.files().xattr_names(node)) {
+      if (names.size() + name.size() + 1 > kXattrListMax) break;
+      names.append(name).push_back('\0');
+    }
+    request.answer(Sized{names, size});
+  });
+}
+
+XattrMode xattr_mode(int flags) {
+  if ((flags & XATTR_CREATE) != 0) return XattrMode::kCreate;
+  return (flags & XATTR_REPLACE) != 0 ? XattrMode::kReplace : XattrMode::kSet;
+}
+
+void setxattr(fuse_req_t raw, fuse_ino_t node, const char* name, const char* value,
+              std::size_t size, int flags) {
+  if (!std::string_view(name).starts_with(kUser)) {
+    fuse_reply_err(raw, ENOTSUP);
+    return;
+  }
+  dispatch(shell_of(raw).metadata, raw, "setxattr", node,
+           [node, name = std::string(name), value = std::string(value, size),
+            mode = xattr_mode(flags)](Request& request, std::stop_token stop) {
+             request.files().set_xattr(node, name, value, mode, std::move(stop));
+             return Done{};
+           });
+}
+
+void removexattr(fuse_req_t raw, fuse_ino_t node, const char* name) {
+  if (!std::string_view(name).starts_with(kUser)) {
+    fuse_reply_err(raw, ENOTSUP);
+    return;
+  }
+  dispatch(shell_of(raw).metadata, raw, "removexattr", node,
+           [node, name = std::string(name)](Request& request, std::stop_token stop) {
+             request.files().remove_xattr(node, name, std::move(stop));
+             return Done{};
+           });
+}
+
+fuse_lowlevel_ops make_operations() noexcept {
+  fuse_lowlevel_ops all{};
+  all.init = init;
+  all.lookup = lookup;
+  all.getattr = getattr;
+  all.setattr = setattr;
+  all.mknod = mknod;
+  all.mkdir = mkdir;
+  all.unlink = unlink;
+  all.rmdir = rmdir;
+  all.symlink = symlink;
+  all.rename = rename;
+  all.link = link;
+  all.open = open;
+  all.read = read;
+  all.write = write;
+  all.flush = flush;
+  all.release = release;
+  all.fsync = fsync;
+  all.opendir = opendir;
+  all.readdir = readdir;
+  all.releasedir = releasedir;
+  all.statfs = statfs;
+  all.setxattr = setxattr;
+  all.getxattr = getxattr;
+  all.listxattr = listxattr;
+  all.removexattr = removexattr;
+  all.create = create;
+  all.readdirplus = readdirplus;
+  return all;
+}
+
+}  // namespace
+
+const fuse_lowlevel_ops& operations() noexcept {
+  static const fuse_lowlevel_ops kAll = make_operations();
+  return kAll;
+}
+
+}  // namespace glancefs::fs

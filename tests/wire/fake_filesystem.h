@@ -1,0 +1,84 @@
+// Filesystem as a script: the binding to libfuse is tested against the same class, with other
+// insides (fake_filesystem.cc is linked instead of fs/filesystem.cc).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "fs/filesystem.h"
+
+namespace glancefs::test {
+
+/// What each method does; a test replaces what it needs. Calls of methods that are empty throw
+/// system_error(ENOTRECOVERABLE), so that a call nobody expected shows.
+struct FakeFiles {
+  using Stop = std::stop_token;
+  std::function<std::optional<fs::Entry>(fs::NodeId, std::string_view)> find;
+  std::function<fs::Entry(fs::NodeId, std::string_view, Stop)> lookup;
+  std::function<fs::Attributes(fs::NodeId)> attributes;
+  std::chrono::milliseconds attributes_valid{1500};
+  std::function<std::vector<fs::DirectoryEntry>(fs::NodeId)> list;
+  std::function<std::optional<std::string>(fs::NodeId, std::string_view)> xattr;
+  std::function<std::vector<std::string>(fs::NodeId)> xattr_names;
+  std::function<fs::Statistics()> statistics;
+  std::function<void(std::uint64_t, std::span<const std::byte>)> write;
+  std::function<void(std::uint64_t, std::size_t, std::unique_ptr<fs::PendingRead>)> read;
+  std::function<fs::Opened(fs::NodeId, int, Stop)> open;
+  std::function<std::pair<fs::Entry, fs::Opened>(fs::NodeId, std::string_view, int, fs::Caller)>
+      create;
+  std::function<void(fs::Caller, Stop)> flush;
+  std::function<void()> sync;
+  std::function<void(fs::Handle&)> release;
+  std::function<void(fs::NodeId, std::string_view)> unlink;
+  std::function<void(fs::NodeId, std::string_view, fs::NodeId, std::string_view, unsigned)> rename;
+  std::function<fs::Attributes(fs::NodeId, const fs::AttributeChange&, fs::Handle*)> change;
+  std::function<void(fs::NodeId, std::string_view, std::string_view, fs::XattrMode)> set_xattr;
+  std::function<void(fs::NodeId, std::string_view)> remove_xattr;
+  /// What explain() was asked, as "operation node".
+  std::vector<std::string> explained() const {
+    const Lock lock(mutex_);
+    return explained_;
+  }
+  void add_explained(std::string text) const {
+    const Lock lock(mutex_);
+    explained_.push_back(std::move(text));
+  }
+
+ private:
+  mutable Mutex mutex_;
+  mutable std::vector<std::string> explained_ GUARDED_BY(mutex_);
+};
+
+/// A Filesystem that does what `fake` says; `fake` must outlive it.
+std::unique_ptr<fs::Filesystem> make_fake_filesystem(FakeFiles& fake);
+
+/// An entry for a regular file.
+fs::Entry file_entry(fs::NodeId node, std::uint64_t size, std::chrono::milliseconds valid);
+
+/// Keeps reads until somebody answers them; an interrupted one is answered EINTR at once, within
+/// the stop callback. Thread-safe.
+class ReadPark {
+ public:
+  void add(std::unique_ptr<fs::PendingRead> reader);
+  /// Answers all that wait, with `bytes`.
+  void answer(std::string_view bytes);
+  /// Drops all that wait unanswered.
+  void drop();
+  /// Waits until `count` are parked.
+  void wait_for(std::size_t count);
+
+ private:
+  struct Parked;
+  Mutex mutex_;
+  Condition added_;
+  std::vector<std::shared_ptr<Parked>> parked_ GUARDED_BY(mutex_);
+};
+
+}  // namespace glancefs::test
