@@ -184,8 +184,8 @@ constexpr std::array kFields{
 std::span<const ImageField> image_fields() { return kFields; }
 
 const ImageField* find_image_field(std::string_view key) {
-  const auto found = std::ranges::find(kFields, key, &ImageField::key);
-  return found == kFields.end() ? nullptr : &*found;
+  const auto* const found = std::ranges::find(kFields, key, &ImageField::key);
+  return found == kFields.end() ? nullptr : found;
 }
 
 }  // namespace glancefs::fs

@@ -94,21 +94,41 @@ std::string with_suffix(std::string_view escaped, std::string_view id) {
   return name;
 }
 
-// The number of bytes of the well-formed character at the start of `text`; 0: there is none.
+// The number of bytes of a character that begins with `first`; 0: none does.
+std::size_t length_from(unsigned char first) {
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return 2;
+  if (first >= 0xE0 && first <= 0xEF) return 3;
+  if (first >= 0xF0 && first <= 0xF4) return 4;
+  return 0;
+}
+
+// Whether a second byte, known to be a continuation, makes an overlong form, a surrogate, or
+// something beyond Unicode.
+bool is_excluded(unsigned char first, unsigned char second) {
+  switch (first) {
+    case 0xE0:
+      return second < 0xA0;
+    case 0xED:
+      return second >= 0xA0;
+    case 0xF0:
+      return second < 0x90;
+    case 0xF4:
+      return second >= 0x90;
+    default:
+      return false;
+  }
+}
+
+// The number of bytes of the well-formed character at the start of `text`, which is not empty; 0:
+// there is none.
 std::size_t character_length(std::string_view text) {
   const auto first = static_cast<unsigned char>(text[0]);
-  if (first < 0x80) return 1;
-  std::size_t length = 0;
-  if (first >= 0xC2 && first <= 0xDF) length = 2;
-  if (first >= 0xE0 && first <= 0xEF) length = 3;
-  if (first >= 0xF0 && first <= 0xF4) length = 4;
-  if (length == 0 || text.size() < length) return 0;
+  const std::size_t length = length_from(first);
+  if (length <= 1) return length;
+  if (text.size() < length) return 0;
   if (!std::ranges::all_of(text.substr(1, length - 1), is_continuation)) return 0;
-  const auto second = static_cast<unsigned char>(text[1]);
-  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
-  const bool surrogate = first == 0xED && second >= 0xA0;
-  const bool beyond_unicode = first == 0xF4 && second >= 0x90;
-  return overlong || surrogate || beyond_unicode ? 0 : length;
+  return is_excluded(first, static_cast<unsigned char>(text[1])) ? 0 : length;
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <random>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "client/images.h"
@@ -63,8 +65,12 @@ std::vector<std::string> hostile_names() {
           "%2E%2E",
           "%00",
           "100%",
-          "100%ab",
-          "~",
+          "100%ab"};
+}
+
+// Names that look like what stands for an id, and long ones.
+std::vector<std::string> misleading_names() {
+  return {"~",
           "~~",
           "~1234abcd",
           "~~1234abcd",
@@ -134,6 +140,7 @@ std::vector<std::string> random_names(unsigned seed, std::size_t count) {
 
 std::vector<std::string> many_names() {
   std::vector<std::string> names = hostile_names();
+  for (std::string& name : misleading_names()) names.push_back(std::move(name));
   for (std::string& name : random_names(1, 20000)) names.push_back(std::move(name));
   return names;
 }

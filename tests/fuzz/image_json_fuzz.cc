@@ -8,9 +8,8 @@
 
 #include "client/image_json.h"
 
+namespace glancefs::client {
 namespace {
-
-using namespace glancefs::client;
 
 void require(bool condition) {
   if (!condition) std::abort();
@@ -29,10 +28,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto image = parse_image(text)) check(*image);
   if (const auto page = parse_page(text)) {
-    require(page->images.size() <= page->records);
+    require(page->images.size() <= page->ids.size());
     for (const Image& image : page->images) check(image);
   }
   (void)parse_usage(text);
   if (const auto time = parse_time(text)) require(parse_time(format_time(*time)) == time);
   return 0;
 }
+
+}  // namespace glancefs::client

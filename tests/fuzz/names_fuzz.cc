@@ -8,9 +8,8 @@
 #include "client/images.h"
 #include "fs/names.h"
 
+namespace glancefs::fs {
 namespace {
-
-using namespace glancefs::fs;
 
 constexpr std::string_view kId = "1234abcd-0000-4000-8000-00000000ffff";
 
@@ -19,7 +18,8 @@ void require(bool condition) {
 }
 
 bool is_file_name(std::string_view text) {
-  return text != "." && text != ".." && text.find('/') == text.npos && text.find('\0') == text.npos;
+  return text != "." && text != ".." && text.find('/') == std::string_view::npos &&
+         text.find('\0') == std::string_view::npos;
 }
 
 void check_alias(const std::string& alias, std::string_view id, bool is_utf8) {
@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string file = escape_name(name);
   require(unescape_name(file) == name);
   require(is_file_name(file) && file != ".glancefs");
-  require(!alias_id(file) && !glancefs::client::is_uuid(file));
+  require(!alias_id(file) && !client::is_uuid(file));
   check_alias(alias_name(file, kId), kId.substr(0, 8), valid_utf8(name));
   check_alias(long_alias_name(file, kId), kId, valid_utf8(name));
   // What a user types is a name, too: its image is found again under its proper name.
@@ -44,3 +44,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(check_new_name(name) != 0 || valid_utf8(name));
   return 0;
 }
+
+}  // namespace glancefs::fs

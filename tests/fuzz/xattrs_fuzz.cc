@@ -12,10 +12,10 @@
 
 #include "fs/xattrs.h"
 
+namespace glancefs::fs {
 namespace {
 
-using namespace glancefs::fs;
-using glancefs::client::Image;
+using client::Image;
 
 void require(bool condition) {
   if (!condition) std::abort();
@@ -23,10 +23,7 @@ void require(bool condition) {
 
 bool is_expected(int error) {
   constexpr std::array<int, 5> kExpected{EPERM, EINVAL, EILSEQ, E2BIG, ERANGE};
-  for (const int expected : kExpected) {
-    if (error == expected) return true;
-  }
-  return false;
+  return std::ranges::find(kExpected, error) != kExpected.end();
 }
 
 // Sets, reads back, sets what was read, removes.
@@ -50,7 +47,7 @@ void change_and_undo(Image image, std::string_view key, std::string_view text) {
 void check_list(const Image& image) {
   for (const XattrList which : {XattrList::kAll, XattrList::kSettable}) {
     for (const std::string& name : listed_names(image, which)) {
-      require(name.size() <= kXattrNameMax && name.find('\0') == name.npos);
+      require(name.size() <= kXattrNameMax && name.find('\0') == std::string::npos);
       require(field_text(image, name.substr(kXattrPrefix.size())).has_value());
     }
   }
@@ -65,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text = input.substr(std::min(size, key.size() + 1));
   Image image;
   image.id = "1234abcd-0000-4000-8000-00000000ffff";
-  image.status = glancefs::client::Status::kQueued;
+  image.status = client::Status::kQueued;
   image.properties = {{std::string(text), std::string(key)}};  // as if Glance had sent them
   check_list(image);
   try {
@@ -75,3 +72,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   return 0;
 }
+
+}  // namespace glancefs::fs
