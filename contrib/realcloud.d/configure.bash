@@ -42,7 +42,7 @@ enabled_import_methods = [glance-direct,web-download,copy-image]
 show_multiple_locations = true
 metadata_source_path = $share/metadefs
 use_keystone_limits = $([[ $limits == yes ]] && echo true || echo false)
-user_storage_quota = $([[ $limits == yes ]] && echo "${GLANCEFS_LIMIT_USER_STORAGE:-0}" || echo 0)
+user_storage_quota = ${GLANCEFS_STORAGE_QUOTA:-0}
 [database]
 connection = sqlite:///$state/glance/glance.sqlite
 sqlite_synchronous = false
