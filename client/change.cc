@@ -39,8 +39,7 @@ std::optional<Value> value_of(const Image& image, std::string_view key) {
 
 Tags as_set(Tags tags) {
   std::ranges::sort(tags);
-  const auto rest = std::ranges::unique(tags);
-  tags.erase(rest.begin(), rest.end());
+  tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
   return tags;
 }
 

@@ -107,8 +107,6 @@ void CurlExchange::set_body() {
     connection_.set(CURLOPT_SEEKDATA, static_cast<void*>(this));
     connection_.set(CURLOPT_UPLOAD_BUFFERSIZE, kBufferSize);
     connection_.set(CURLOPT_EXPECT_100_TIMEOUT_MS, kExpectWaitMs);
-    // A kept connection that turns out dead would cost the whole upload.
-    connection_.set(CURLOPT_FRESH_CONNECT, 1L);
   } else if (!request_.body.empty() || method == "POST" || method == "PUT" || method == "PATCH") {
     connection_.set(CURLOPT_POST, 1L);
     connection_.set(CURLOPT_POSTFIELDS, request_.body.data());
@@ -117,6 +115,15 @@ void CurlExchange::set_body() {
     connection_.set(CURLOPT_NOBODY, 1L);
   }
   connection_.set(CURLOPT_CUSTOMREQUEST, method.c_str());
+  // libcurl silently repeats a request whose kept connection died, though the server may have acted
+  // on it. What must not happen twice unnoticed goes over a new connection, where it never does.
+  if (!harmless_twice()) connection_.set(CURLOPT_FRESH_CONNECT, 1L);
+}
+
+// Reading, logging in, and creating under an id of our own.
+bool CurlExchange::harmless_twice() const {
+  return request_.method == "GET" || request_.method == "HEAD" || operation_ == Operation::kLogin ||
+         operation_ == Operation::kCreate;
 }
 
 void CurlExchange::set_headers() {

@@ -40,6 +40,7 @@ class CurlExchange {
   void set_options();
   void set_trust();
   void set_body();
+  bool harmless_twice() const;
   void set_headers();
   void transfer(const std::stop_token& stop);
   Deadline deadline() const;

@@ -135,7 +135,9 @@ int errno_of_failure(Operation operation, Failure failure);
 std::string error_message(const Response& response);
 
 /// Makes HTTP exchanges. Thread-safe: any number at once. Never follows a redirect, never retries,
-/// except that a kept connection which turns out dead before any answer is replaced once.
+/// except that a kept connection which turns out dead before any answer is replaced once, for GET,
+/// HEAD, kLogin and kCreate; other requests always get a new connection, so that none of them is
+/// ever made twice unnoticed.
 class Transport {
  public:
   virtual ~Transport() = default;
