@@ -68,6 +68,7 @@ std::string what_exists(const std::vector<Endpoint>& endpoints) {
     }
   }
   std::vector<std::string> regions;
+  regions.reserve(by_region.size());
   for (const auto& [region, interfaces] : by_region) {
     regions.push_back((region.empty() ? "no region" : region) + " " + join(interfaces, ", "));
   }
@@ -85,7 +86,7 @@ std::string what_exists(const std::vector<Endpoint>& endpoints) {
 
 bool is_version(std::string_view segment) {
   return segment.size() > 1 && segment.front() == 'v' &&
-         segment.find_first_not_of("0123456789.", 1) == segment.npos;
+         segment.find_first_not_of("0123456789.", 1) == std::string_view::npos;
 }
 
 }  // namespace

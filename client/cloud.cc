@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "base/log.h"
@@ -23,6 +24,7 @@ std::string value_of(const std::map<std::string, std::string>& map, const std::s
 
 std::vector<std::string> names_in(const ConfigTree& clouds) {
   std::vector<std::string> names;
+  names.reserve(clouds.map.size());
   for (const auto& [name, tree] : clouds.map) names.push_back(name);
   return names;
 }
@@ -105,22 +107,26 @@ struct Region {
   ConfigTree values;  ///< what is different there
 };
 
+std::optional<Region> region_in(const ConfigTree& item) {
+  if (item.text) return Region{*item.text, {}};
+  const ConfigTree* name = item.find("name");
+  const ConfigTree* values = item.find("values");
+  if (name == nullptr || !name->text) return std::nullopt;
+  return Region{*name->text, values == nullptr ? ConfigTree() : *values};
+}
+
+// The list of regions, or what region_name names: one, a list, or words between commas.
 std::vector<Region> regions_of(const ConfigTree& cloud) {
   std::vector<Region> regions;
-  if (const ConfigTree* list = cloud.find("regions")) {
-    for (const ConfigTree& item : list->list) {
-      const ConfigTree* name = item.find("name");
-      const ConfigTree* values = item.find("values");
-      if (item.text) regions.push_back({*item.text, {}});
-      if (name != nullptr && name->text) {
-        regions.push_back({*name->text, values == nullptr ? ConfigTree() : *values});
-      }
+  for (const char* key : {"regions", "region_name"}) {
+    const ConfigTree* found = cloud.find(key);
+    if (found == nullptr || !regions.empty()) continue;
+    for (const ConfigTree& item : found->list) {
+      if (auto region = region_in(item)) regions.push_back(*std::move(region));
     }
-  }
-  if (!regions.empty()) return regions;
-  if (const ConfigTree* list = cloud.find("region_name")) {
-    for (const ConfigTree& item : list->list) regions.push_back({item.text.value_or(""), {}});
-    for (const std::string& word : words_of(list->text.value_or(""))) regions.push_back({word, {}});
+    for (std::string& word : words_of(found->text.value_or(""))) {
+      regions.push_back({std::move(word), {}});
+    }
   }
   return regions;
 }
@@ -146,6 +152,7 @@ void choose_region(const std::string& name, ConfigTree& cloud, const std::string
     chosen = named(demanded);
     if (chosen == regions.end()) {
       std::vector<std::string> names;
+      names.reserve(regions.size());
       for (const Region& region : regions) names.push_back(region.name);
       throw CloudError(fmt::format("{}: region \"{}\" is not one of its regions (has: {})", name,
                                    demanded, fmt::join(names, ", ")));

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -16,7 +17,7 @@ namespace {
 
 constexpr int kMaxDepth = 32;
 constexpr int kMaxNodes = 100'000;  // aliases of aliases grow without bound
-constexpr std::size_t kMaxFile = 4 * 1024 * 1024;
+constexpr std::size_t kMaxFile = std::size_t{4} * 1024 * 1024;
 
 class Reader {
  public:
@@ -50,8 +51,9 @@ class Reader {
         own.map[key] = std::move(value);
         continue;
       }
-      for (auto source = value.list.rbegin(); source != value.list.rend(); ++source) {
-        for (auto& [name, inherited] : source->map) merged.map[name] = std::move(inherited);
+      std::ranges::reverse(value.list);
+      for (ConfigTree& source : value.list) {
+        for (auto& [name, inherited] : source.map) merged.map[name] = std::move(inherited);
       }
       for (auto& [name, inherited] : value.map) merged.map[name] = std::move(inherited);
     }
@@ -105,7 +107,7 @@ std::vector<std::string> candidates(const CloudSources& sources, const std::stri
   }
   for (const std::string& directory : directories(sources)) {
     for (const char* extension : {".yaml", ".yml", ".json"}) {
-      paths.push_back(directory + "/" + stem + extension);
+      paths.push_back(fmt::format("{}/{}{}", directory, stem, extension));
     }
   }
   return paths;

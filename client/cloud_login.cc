@@ -49,7 +49,7 @@ AuthType auth_type_of(const Settings& settings, const Cloud& cloud) {
 }
 
 std::string method_of(const std::string& word, const Cloud& cloud) {
-  const std::string method = word.starts_with("v3") ? word.substr(2) : word;
+  std::string method = word.starts_with("v3") ? word.substr(2) : word;
   if (method == "password" || method == "totp" || method == "token") return method;
   if (method == "applicationcredential" || method == "application_credential") {
     return "application_credential";

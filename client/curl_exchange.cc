@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 
 #include "base/fd.h"
 #include "client/curl_failure.h"
@@ -13,13 +14,13 @@
 namespace glancefs::client {
 namespace {
 
-constexpr std::size_t kMaxHead = 256 * 1024;
-constexpr std::size_t kMaxBody = 64 * 1024 * 1024;
+constexpr std::size_t kMaxHead = std::size_t{256} * 1024;
+constexpr std::size_t kMaxBody = std::size_t{64} * 1024 * 1024;
 // The largest pieces that libcurl reads and that Sinks get: 16 KiB, its default, cost twice the
 // time per byte.
-constexpr long kBufferSize = 512 * 1024;
+constexpr long kBufferSize = 512L * 1024;
 // A trickle is silence: fewer bytes than this in a whole silence_timeout do not count as progress.
-constexpr std::size_t kProgressBytes = 32 * 1024;
+constexpr std::size_t kProgressBytes = std::size_t{32} * 1024;
 // Servers under uWSGI never send 100 Continue.
 constexpr long kExpectWaitMs = 1000;
 // Proxies commonly close an idle connection after 60 s.
@@ -31,6 +32,21 @@ constexpr std::chrono::milliseconds kLongestPoll{1000};
 bool is_directory(const std::string& path) {
   struct stat status {};
   return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(kBlank);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
+}
+
+// HTTP/1.1 200 OK
+int status_in(std::string_view line) {
+  int status = 0;
+  const std::size_t begin = std::min(line.find(' '), line.size() - 1) + 1;
+  std::from_chars(line.data() + begin, line.data() + line.size(), status);
+  return status;
 }
 
 std::string seconds_text(std::chrono::milliseconds time) {
@@ -200,7 +216,7 @@ Response CurlExchange::run(const std::stop_token& stop) {
   // A refusal that came while we were still sending is an answer, however the rest went.
   const bool answered_early = source_ != nullptr && head_complete_ && !succeeded();
   if (code != CURLE_OK && !answered_early) {
-    const std::string text(error_text_.c_str());
+    const std::string text = error_text_.substr(0, error_text_.find('\0'));
     const auto [failure, message] =
         curl_failure(connection_.easy(), code, text, config_.connect_timeout);
     fail(failure, message);
@@ -227,25 +243,17 @@ void CurlExchange::progressed(std::size_t bytes, TimePoint callback_began) {
 }
 
 void CurlExchange::take_header(std::string_view line) {
-  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
+  line = trimmed(line);
+  const std::size_t colon = line.find(':');
   if (line.starts_with("HTTP/")) {
     response_ = {};
-    const std::size_t space = line.find(' ');
-    for (std::size_t i = space; i != line.npos && ++i < line.size() && line[i] != ' ';) {
-      response_.status = response_.status * 10 + (line[i] - '0');
-    }
-    return;
-  }
-  if (line.empty()) {
+    response_.status = status_in(line);
+  } else if (line.empty()) {
     if (response_.status >= 200) end_head();
-    return;
+  } else if (colon != std::string_view::npos) {
+    response_.headers.add(std::string(line.substr(0, colon)),
+                          std::string(trimmed(line.substr(colon + 1))));
   }
-  const std::size_t colon = line.find(':');
-  if (colon == line.npos) return;
-  std::string_view value = line.substr(colon + 1);
-  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-  while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
-  response_.headers.add(std::string(line.substr(0, colon)), std::string(value));
 }
 
 void CurlExchange::end_head() {

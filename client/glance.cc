@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <unordered_set>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -83,13 +84,8 @@ class Listing {
   void run(const std::function<void(Image&&)>& each, const std::stop_token& stop) {
     while (true) {
       Page page = next_page(stop);
-      bool news = false;
-      for (const std::string& id : page.ids) news = seen_.insert(id).second || news;
-      for (Image& image : page.images) {
-        // Databases compare names as they like; twins on two pages are one image.
-        if (query_.name && image.name != *query_.name) continue;
-        if (given_.insert(image.id).second) each(std::move(image));
-      }
+      const bool news = note(page.ids);
+      give(std::move(page.images), each);
       // The length of a page says nothing: servers cut it as they like.
       if (!page.has_next || page.ids.empty()) return;
       if (!news || seen_.size() > kMaxImages) {
@@ -100,6 +96,21 @@ class Listing {
   }
 
  private:
+  // Whether one of them is new.
+  bool note(const std::vector<std::string>& ids) {
+    const std::size_t before = seen_.size();
+    seen_.insert(ids.begin(), ids.end());
+    return seen_.size() > before;
+  }
+
+  void give(std::vector<Image> images, const std::function<void(Image&&)>& each) {
+    for (Image& image : images) {
+      // Databases compare names as they like; what comes on two pages is one image.
+      if (query_.name && image.name != *query_.name) continue;
+      if (given_.insert(image.id).second) each(std::move(image));
+    }
+  }
+
   Page next_page(const std::stop_token& stop) {
     for (int lost = 0;; ++lost) {
       std::string path = list_path(query_);
@@ -123,6 +134,31 @@ class Listing {
   const ListQuery& query_;
   std::vector<std::string> markers_;  // ids of the last page; the last of them is sent
   std::unordered_set<std::string> seen_, given_;
+};
+
+// How often a download is taken up again.
+class Patience {
+ public:
+  explicit Patience(const RetryPolicy& policy) : policy_(policy) {}
+  /// An answer broke off; `progressed`: it brought something.
+  void spend(bool progressed) noexcept {
+    failures_ = progressed ? 0 : failures_ + 1;
+    ++answers_;
+  }
+  bool over() const noexcept {
+    return failures_ >= policy_.attempts || answers_ >= kMaxResumptions;
+  }
+  /// A wrong answer came; true: not the first.
+  bool offended() noexcept { return std::exchange(offended_, true); }
+  std::chrono::milliseconds pause() const {
+    return pause_before_retry(policy_, failures_ + 1, std::nullopt, random_jitter());
+  }
+
+ private:
+  const RetryPolicy& policy_;
+  int failures_ = 0;  // since the last progress
+  int answers_ = 0;
+  bool offended_ = false;
 };
 
 }  // namespace
@@ -163,28 +199,25 @@ bool Glance::take_part(TransferGuard& guard, const Image& image, bool ranged,
 
 void Glance::transfer(TransferGuard& guard, const Image& image, bool ranged,
                       const std::stop_token& stop) {
-  const RetryPolicy& retry = session_.retry();
-  int failures = 0;  // since the last progress
-  int wrong = 0;
-  for (int resumptions = 0;; ++resumptions) {
+  Patience patience(session_.retry());
+  while (true) {
     const std::uint64_t before = guard.position();
-    const bool last = failures + 1 >= retry.attempts || resumptions >= kMaxResumptions;
     try {
       if (!take_part(guard, image, ranged, stop)) return;
-      if (last && guard.position() == before) {
+      patience.spend(guard.position() != before);
+      if (patience.over()) {
         throw HttpError(Operation::kDownload, Failure::kProtocol, guard.request(),
                         "the data is shorter than the record says");
       }
     } catch (const WrongAnswer& error) {
-      if (++wrong > 1) throw;
+      if (patience.offended()) throw;
       log::warning("{}; trying once more", error.what());
     } catch (const HttpError& error) {
-      const bool progressed = guard.position() != before;
-      if (!may_pass(error) || (last && !progressed) || resumptions >= kMaxResumptions) throw;
+      patience.spend(guard.position() != before);
+      if (!may_pass(error) || patience.over()) throw;
       log::info("{}; going on at byte {}", error.what(), guard.position());
     }
-    failures = guard.position() == before ? failures + 1 : 0;
-    pause(pause_before_retry(retry, failures + 1, std::nullopt, random_jitter()), stop);
+    pause(patience.pause(), stop);
   }
 }
 

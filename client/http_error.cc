@@ -11,8 +11,9 @@ namespace glancefs::client {
 namespace {
 
 bool says(std::string_view message, std::initializer_list<std::string_view> phrases) {
-  return std::ranges::any_of(
-      phrases, [&](std::string_view phrase) { return message.find(phrase) != message.npos; });
+  return std::ranges::any_of(phrases, [&](std::string_view phrase) {
+    return message.find(phrase) != std::string_view::npos;
+  });
 }
 
 int errno_of_bad_request(Operation operation, std::string_view message) {

@@ -193,7 +193,7 @@ std::optional<Quota> parse_usage(std::string_view text) {
   if (!document) return std::nullopt;
   const json& usage = member(*document, "usage");
   if (!usage.is_object()) return std::nullopt;
-  constexpr std::uint64_t kMiB = 1024 * 1024;
+  constexpr std::uint64_t kMiB = std::uint64_t{1024} * 1024;
   return Quota{.size_limit = limit_at(usage, "image_size_total", "limit", kMiB),
                .size_used = limit_at(usage, "image_size_total", "usage", kMiB),
                .count_limit = limit_at(usage, "image_count_total", "limit", 1),

@@ -88,7 +88,7 @@ bool is_uuid(std::string_view text) noexcept {
   if (text.size() != kUuidLength) return false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool good =
-        is_dash_position(i) ? text[i] == '-' : kHexDigits.find(text[i]) != kHexDigits.npos;
+        is_dash_position(i) ? text[i] == '-' : kHexDigits.find(text[i]) != std::string_view::npos;
     if (!good) return false;
   }
   return true;

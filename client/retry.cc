@@ -64,7 +64,7 @@ std::optional<std::chrono::sys_seconds> parse_http_date(const std::string& text)
   if (text.size() != kLength || text.compare(3, 2, ", ") != 0 || text.compare(25, 4, " GMT") != 0) {
     return std::nullopt;
   }
-  const auto month = std::ranges::find(kMonths, std::string_view(text).substr(8, 3));
+  const auto* const month = std::ranges::find(kMonths, std::string_view(text).substr(8, 3));
   if (month == kMonths.end()) return std::nullopt;
   const auto digits = [&text](std::size_t at, std::size_t size) {
     int value = -1;

@@ -222,25 +222,27 @@ LoginPtr Session::next_login(Operation operation, const LoginPtr& rejected,
   }
 }
 
+// One answer, with at most one new login on the way. `login` becomes the one that was used last.
+Response Session::answer(Request& request, Operation operation, LoginPtr& login, Source* source,
+                         Sink* sink, const std::stop_token& stop) {
+  Response response = perform_once(request, operation, login, source, sink, stop);
+  if (response.status != 401) return response;
+  LoginPtr next = next_login(operation, login, stop);
+  if (!next) return response;
+  login = std::move(next);
+  if (source != nullptr) source->restart();
+  return perform_once(request, operation, login, source, sink, stop);
+}
+
 Response Session::call(Request request, Operation operation, bool repeatable, Source* source,
                        Sink* sink, std::stop_token stop) {
-  LoginPtr login = present_login(operation, stop);
-  bool relogged = false;
   for (int attempt = 1;; ++attempt) {
     const bool last = !repeatable || attempt >= retry_.attempts;
+    LoginPtr login = present_login(operation, stop);
     std::optional<seconds> wanted_pause;
     try {
-      const Response response = perform_once(request, operation, login, source, sink, stop);
+      Response response = answer(request, operation, login, source, sink, stop);
       if (response.status / 100 == 2) return response;
-      if (response.status == 401 && !relogged) {
-        LoginPtr next = next_login(operation, login, stop);
-        if (!next) throw_status(request, operation, response);
-        login = std::move(next);
-        relogged = true;
-        --attempt;
-        if (source != nullptr) source->restart();
-        continue;
-      }
       if (last || !may_pass(response.status)) throw_status(request, operation, response);
       wanted_pause = retry_after(response.headers);
     } catch (const HttpError& error) {
@@ -249,7 +251,6 @@ Response Session::call(Request request, Operation operation, bool repeatable, So
     }
     pause(pause_before_retry(retry_, attempt, wanted_pause, random_jitter()), stop);
     if (source != nullptr) source->restart();
-    login = present_login(operation, stop);
   }
 }
 

@@ -84,6 +84,8 @@ class Session {
   void check_endpoint(const std::stop_token& stop);
   Response perform_once(Request& request, Operation operation, const LoginPtr& login,
                         Source* source, Sink* sink, const std::stop_token& stop);
+  Response answer(Request& request, Operation operation, LoginPtr& login, Source* source,
+                  Sink* sink, const std::stop_token& stop);
   LoginPtr present_login(Operation operation, const std::stop_token& stop);
   LoginPtr next_login(Operation operation, const LoginPtr& rejected, const std::stop_token& stop);
 

@@ -19,7 +19,7 @@ std::optional<unsigned> digits(std::string_view text, std::size_t at, std::size_
 
 bool is_fraction(std::string_view text) {
   return text.empty() || (text.size() > 1 && text.front() == '.' &&
-                          text.find_first_not_of("0123456789", 1) == text.npos);
+                          text.find_first_not_of("0123456789", 1) == std::string_view::npos);
 }
 
 }  // namespace

@@ -41,32 +41,40 @@ void TokenKeeper::check_pause() const {
   if (failure_ && clock_.steady() < retry_at_) std::rethrow_exception(failure_);
 }
 
+LoginPtr TokenKeeper::unexpired() const {
+  return login_ && (!login_->expires || clock_.steady() < *login_->expires) ? login_ : nullptr;
+}
+
+bool TokenKeeper::good_enough(const LoginPtr& login) const {
+  if (!login) return false;
+  const TimePoint now = clock_.steady();
+  const bool due = login->renew && now >= *login->renew;
+  return !due || busy_ || (failure_ && now < retry_at_);
+}
+
 LoginPtr TokenKeeper::get(const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] {
     const Lock lock(mutex_);
     changed_.notify_all();
   });
-  LoginPtr usable;
+  LoginPtr old;
   {
     const Lock lock(mutex_);
-    while (true) {
-      const TimePoint now = clock_.steady();
-      usable = login_ && (!login_->expires || now < *login_->expires) ? login_ : nullptr;
-      const bool due = !usable || (usable->renew && now >= *usable->renew);
-      if (!due) return usable;
-      if (usable && (busy_ || (failure_ && now < retry_at_))) return usable;
-      if (!busy_) break;
+    old = unexpired();
+    while (busy_ && !good_enough(old)) {
       wait_while_busy(stop);
+      old = unexpired();
     }
+    if (good_enough(old)) return old;
     check_pause();
     busy_ = true;
   }
   try {
     return renew(stop);
   } catch (const LoginError& error) {
-    if (!usable) throw;
+    if (!old) throw;
     log::warning("the token could not be renewed: {}", error.text());
-    return usable;
+    return old;
   }
 }
 

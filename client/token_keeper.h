@@ -56,6 +56,10 @@ class TokenKeeper {
   void wait_while_busy(const std::stop_token& stop) REQUIRES(mutex_);
   void note_failure(int error, std::exception_ptr failure) REQUIRES(mutex_);
   void check_pause() const REQUIRES(mutex_);
+  LoginPtr unexpired() const REQUIRES(mutex_);
+  /// Whether `login` will do for now: not due, or in the course of being renewed, or the next try
+  /// is not due.
+  bool good_enough(const LoginPtr& login) const REQUIRES(mutex_);
 
   const Clock& clock_;
   const Make make_;

@@ -8,7 +8,7 @@ std::string url_encoded(std::string_view text) {
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
   std::string encoded;
   for (const char c : text) {
-    if (kPlain.find(c) != kPlain.npos) {
+    if (kPlain.find(c) != std::string_view::npos) {
       encoded += c;
       continue;
     }

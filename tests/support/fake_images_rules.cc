@@ -49,8 +49,7 @@ void set_format(Operation operation, Image& image, std::optional<std::string>& f
 void set_tags(Operation operation, Image& image, const Change& change) {
   image.tags = typed<Tags>(operation, change);
   std::ranges::sort(image.tags);
-  const auto rest = std::ranges::unique(image.tags);
-  image.tags.erase(rest.begin(), rest.end());
+  image.tags.erase(std::unique(image.tags.begin(), image.tags.end()), image.tags.end());
 }
 
 bool is_base(std::string_view key) {
