@@ -70,13 +70,12 @@ void DiskRoom::open_index() {
 
 /// Runs `work` on the index; a failure is logged and gives an empty value.
 template <typename Work>
-auto DiskRoom::guarded(Work work) noexcept -> decltype(work(std::declval<Index&>())) {
-  using Result = decltype(work(std::declval<Index&>()));
+std::invoke_result_t<Work, Index&> DiskRoom::guarded(Work work) noexcept {
   try {
     return work(*index_);
   } catch (const std::exception& error) {
     complain(error);
-    return Result();
+    return std::invoke_result_t<Work, Index&>();
   }
 }
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
+#include <type_traits>
 
 #include "base/mutex.h"
 #include "cache/disk_store.h"
@@ -58,7 +58,7 @@ class DiskRoom {
   std::uint64_t disk_left() const;
 
   template <typename Work>
-  auto guarded(Work work) noexcept -> decltype(work(std::declval<Index&>())) REQUIRES(mutex_);
+  std::invoke_result_t<Work, Index&> guarded(Work work) noexcept REQUIRES(mutex_);
 
   const DiskStoreConfig config_;
   const PrivateDirectory files_;

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <string>
@@ -24,16 +25,16 @@ constexpr std::size_t kLargestHex = 128;
 
 /// The header as it lies in the file.
 struct RawHeader {
-  char magic[8];
+  std::array<char, 8> magic;
   std::uint32_t version, block_size;
   std::uint64_t size;
   std::uint32_t sealed;
   std::uint32_t has_content;
   std::uint32_t source_length, algorithm_length, hex_length, reserved;
-  char source[512];
-  char algorithm[32];
-  char hex[128];
-  char padding[296];
+  std::array<char, 512> source;
+  std::array<char, 32> algorithm;
+  std::array<char, 128> hex;
+  std::array<char, 296> padding;
   std::uint64_t sum;  // of all before
 };
 static_assert(sizeof(RawHeader) == kHeaderSize && std::is_trivially_copyable_v<RawHeader>);
@@ -61,18 +62,18 @@ BlockSum block_sum(std::span<const std::byte> bytes, std::uint64_t index) noexce
 std::optional<MapHeader> MapFile::header() const {
   RawHeader raw{};
   if (read_at(fd_, 0, std::as_writable_bytes(std::span(&raw, 1))) != kHeaderSize ||
-      std::string_view(std::begin(raw.magic), sizeof raw.magic) != kMagic ||
-      raw.version != kVersion || raw.block_size != kBlockSize || raw.sum != sum_of(raw) ||
+      std::string_view(raw.magic.data(), raw.magic.size()) != kMagic || raw.version != kVersion ||
+      raw.block_size != kBlockSize || raw.sum != sum_of(raw) ||
       raw.source_length > kLargestSource || raw.algorithm_length > kLargestAlgorithm ||
       raw.hex_length > kLargestHex) {
     return std::nullopt;
   }
   MapHeader header;
-  header.key.source.assign(std::begin(raw.source), raw.source_length);
+  header.key.source.assign(raw.source.data(), raw.source_length);
   header.key.size = raw.size;
   if (raw.has_content != 0) {
-    header.key.content = Digest{.algorithm = {std::begin(raw.algorithm), raw.algorithm_length},
-                                .hex = {std::begin(raw.hex), raw.hex_length}};
+    header.key.content = Digest{.algorithm = {raw.algorithm.data(), raw.algorithm_length},
+                                .hex = {raw.hex.data(), raw.hex_length}};
   }
   header.sealed = raw.sealed != 0;
   return header;
@@ -81,7 +82,7 @@ std::optional<MapHeader> MapFile::header() const {
 void MapFile::write_header(const MapHeader& header) const {
   if (!fits_map(header.key)) throw_errno(EINVAL, "the key is too long for the cache");
   RawHeader raw{};
-  std::ranges::copy(kMagic, std::begin(raw.magic));
+  std::ranges::copy(kMagic, raw.magic.begin());
   raw.version = kVersion;
   raw.block_size = kBlockSize;
   raw.size = header.key.size;

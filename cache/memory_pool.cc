@@ -262,7 +262,7 @@ MemoryObjectPtr MemoryPool::publish(const MemoryObjectPtr& object, const Key& ke
   if (name.empty() || object->detached) return object;
   const auto [known, inserted] = by_content_.try_emplace(name, object);
   if (inserted) return object;
-  const MemoryObjectPtr shared = known->second;
+  MemoryObjectPtr shared = known->second;
   shared->sources.insert(key.source);
   ++shared->holders;
   by_source_[key.source] = shared;

@@ -88,8 +88,8 @@ std::uint64_t PrivateDirectory::device() const {
 }
 
 bool PrivateDirectory::is_same(const std::string& name, const Fd& fd) const {
-  struct stat named {
-  }, opened{};
+  struct stat named {};
+  struct stat opened {};
   return ::fstatat(fd_.get(), name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
          ::fstat(fd.get(), &opened) == 0 && named.st_dev == opened.st_dev &&
          named.st_ino == opened.st_ino;

@@ -50,7 +50,7 @@ Database::Database(const std::string& path) {
   run("PRAGMA synchronous = NORMAL");
 }
 
-void Database::run(const char* sql) {
+void Database::run(const char* sql) const {
   const int code = sqlite3_exec(handle(), sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail(code, sql);
 }

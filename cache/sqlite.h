@@ -24,7 +24,7 @@ class Database {
   explicit Database(const std::string& path);
 
   /// Runs statements that return nothing.
-  void run(const char* sql);
+  void run(const char* sql) const;
   /// Rows changed by the last statement.
   std::int64_t changes() const noexcept;
   /// Looks at every page. Throws DamagedDatabase.

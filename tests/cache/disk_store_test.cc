@@ -247,7 +247,7 @@ TEST_F(DiskStore, AFullDiskIsNoReasonToFail) {
   EXPECT_EQ(read_all(*held), bytes);
 }
 
-TEST_F(DiskStore, ADiskThatBecomesReadOnlyStillServes) {
+TEST_F(DiskStore, AReadOnlyDiskIsRefusedByName) {
   const SmallDisk disk(top_ / "disk", "4m");
   if (!disk.mounted()) GTEST_SKIP() << "cannot mount a tmpfs here";
   const DiskStoreConfig config{
