@@ -142,6 +142,6 @@ configure() {
   cp $share/glance-api-paste.ini $share/schema-image.json "$state/glance/"
   sed -i "s|/etc/glance/|$state/glance/|" "$state/glance/glance-api-paste.ini"
   echo '"set_image_location": "role:admin"' >"$state/glance/policy.yaml"
-  printf '%s\n' 'from glance.common.wsgi_app import init_app' 'application = init_app()' \
-    >"$state/glance/wsgi.py"
+  printf '%s\n' 'import sqlite_transactions  # noqa: F401' 'from glance.common.wsgi_app import init_app' \
+    'application = init_app()' >"$state/glance/wsgi.py"
 }

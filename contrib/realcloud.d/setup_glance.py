@@ -19,7 +19,7 @@ def main(config_file):
     config.set_config_defaults()
     log.setup(config.CONF, "glance")
     manage.DbCommands().sync()
-    # Two workers share the file: readers must not stop the one that writes.
+    # Whoever reads outside a transaction must not stop the one that writes.
     with sqlite3.connect(config.CONF.database.connection.removeprefix("sqlite:///")) as database:
         database.execute("PRAGMA journal_mode = WAL")
     metadata.db_load_metadefs(api.get_engine(), config.CONF.metadata_source_path)

@@ -48,10 +48,13 @@ class StorageQuota : public CloudTest {
   }
 };
 
-TEST_F(StorageQuota, AnnouncedSizeIsRefusedAndRetryable) {
+TEST_F(StorageQuota, AnnouncedSizeIsRefusedBeforeTheBodyAndRetryable) {
   const auto id = create(cloud().other);
-  const auto bytes = some_bytes(*cloud().storage_quota + 1);
-  EXPECT_THAT(upload(cloud().other, id, bytes), Answers(413, "quota"));
+  Wire wire(cloud().glance);
+  wire.head("PUT", "/v2/images/" + id + "/file",
+            octets(cloud().other, {{"Content-Length", std::to_string(*cloud().storage_quota + 1)},
+                                   {"Expect", "100-continue"}}));
+  EXPECT_THAT(wire.reply(), Answers(413, "quota"));
   EXPECT_EQ(status_of(id), "queued");
   EXPECT_THAT(upload(cloud().other, id, "less"), Answers(204));
 }

@@ -30,7 +30,11 @@ Response Glance::members(Call& call) {
   const Json body = sends ? json_body(call.exchange) : Json();
   const Lock lock(catalogue_.mutex);
   Image& image = find(call, call.path[1], Access::kSee);
-  if (image.visibility != "shared") throw Problem(403, "Only shared images have members.");
+  if (image.visibility != "shared") {
+    throw Problem(403, method == "POST"
+                           ? "Not allowed to create members for image " + image.id + "."
+                           : "Only shared images have members.");
+  }
   if (method == "POST") {
     const Json& wanted = member(body, "member");
     if (!wanted.is_string() || wanted.get<std::string>().empty())

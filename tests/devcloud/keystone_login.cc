@@ -38,6 +38,23 @@ const User& find_user(const Identity& identity, const Json& user) REQUIRES(ident
   return *found;
 }
 
+std::vector<std::string> known_methods(const Config& config) {
+  std::vector<std::string> known{"password", "token", "application_credential"};
+  if (config.totp_enabled) known.emplace_back("totp");
+  return known;
+}
+
+// The one refusal that says what would have been right.
+KeystoneError unsupported(const std::vector<std::string>& known) {
+  KeystoneError error(401, "Attempted to authenticate with an unsupported method.");
+  error.extra = {{"error",
+                  {{"code", 401},
+                   {"identity", {{"methods", known}}},
+                   {"message", error.what()},
+                   {"title", "Unauthorized"}}}};
+  return error;
+}
+
 /// One login while it is being judged.
 class Login {
  public:
@@ -74,11 +91,9 @@ class Login {
 
   void prove(const std::string& method) REQUIRES(identity_.mutex) {
     const Json& data = member(member(auth_, "identity"), method);
-    if (method == "totp" && !config_.totp_enabled) throw unauthorized();
-    if (method != "password" && method != "totp" && method != "token" &&
-        method != "application_credential")
-      throw KeystoneError(400, fmt::format("Unsupported authentication method '{}'.", method));
     if (!data.is_object()) throw expecting(method, "identity");
+    const auto known = known_methods(config_);
+    if (std::ranges::find(known, method) == known.end()) throw unsupported(known);
     if (method == "password") prove_password(member(data, "user"));
     if (method == "totp") prove_totp(member(data, "user"));
     if (method == "token") prove_token(text(data, "id"));

@@ -30,6 +30,9 @@ constexpr const char* kUsage =
     "  --images N          begin with N small public images\n"
     "  --token-ttl S       tokens live S seconds (3600)\n"
     "  --limits            Keystone limits: 1000 MiB and 100 images for every project\n"
+    "  --size-limit MIB    the same with another size\n"
+    "  --count-limit N     the same with another number of images\n"
+    "  --storage-quota N   Glance's own quota of a project in bytes, where there are no limits\n"
     "  --tls CERT KEY      serve HTTPS with these PEM files\n"
     "  --no-range          the default store refuses ranges, as HTTP-backed ones do\n"
     "  --help\n";
@@ -38,6 +41,12 @@ class UsageError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+
+/// Keystone's limits, switched on by asking for them.
+KeystoneLimits& limits(Config& config) {
+  if (!config.limits) config.limits.emplace();
+  return *config.limits;
+}
 
 struct Options {
   Config config;
@@ -89,7 +98,21 @@ Options parse(Arguments arguments) {
        [](Options& o, Arguments& a) {
          o.config.token_lifetime = std::chrono::seconds(a.number("--token-ttl", 1'000'000'000));
        }},
-      {"--limits", [](Options& o, Arguments&) { o.config.limits = KeystoneLimits{}; }},
+      {"--limits", [](Options& o, Arguments&) { limits(o.config); }},
+      {"--size-limit",
+       [](Options& o, Arguments& a) {
+         limits(o.config).image_size_total =
+             static_cast<std::int64_t>(a.number("--size-limit", 1'000'000'000));
+       }},
+      {"--count-limit",
+       [](Options& o, Arguments& a) {
+         limits(o.config).image_count_total =
+             static_cast<std::int64_t>(a.number("--count-limit", 1'000'000'000));
+       }},
+      {"--storage-quota",
+       [](Options& o, Arguments& a) {
+         o.config.user_storage_quota = a.number("--storage-quota", 1'000'000'000'000);
+       }},
       {"--tls",
        [](Options& o, Arguments& a) {
          o.config.tls_certificate = a.next("--tls");
