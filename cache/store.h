@@ -18,7 +18,7 @@ namespace glancefs::cache {
 
 /// Bytes per block: presence and checksum are kept per block. 64 KiB is what a random read over a
 /// 20 ms link costs no more than 4 KiB, and 8 bytes of map per block are then 1/8192.
-inline constexpr std::uint32_t kBlockSize = 64 * 1024;
+inline constexpr std::uint64_t kBlockSize = 65536;
 
 /// Part of an object, in bytes.
 struct Extent {

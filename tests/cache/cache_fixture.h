@@ -41,10 +41,10 @@ class CacheFixture : public ::testing::Test {
     return found;
   }
   bool has_index_aside() const {
-    for (const auto& file : std::filesystem::directory_iterator(directory_)) {
-      if (file.path().filename().string().starts_with("index.sqlite.corrupt-")) return true;
-    }
-    return false;
+    return std::ranges::any_of(
+        std::filesystem::directory_iterator(directory_), [](const auto& file) {
+          return file.path().filename().string().starts_with("index.sqlite.corrupt-");
+        });
   }
 
   static void overwrite(const std::string& path, std::uint64_t offset, const std::string& bytes) {

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <functional>
@@ -39,7 +39,8 @@ class ChildProcess {
   };
 
   explicit ChildProcess(const std::function<void(const Parent&)>& work) {
-    std::array<int, 2> reports{}, orders{};
+    std::array<int, 2> reports{};
+    std::array<int, 2> orders{};
     if (::pipe(reports.data()) != 0 || ::pipe(orders.data()) != 0) throw_errno(errno, "pipe");
     pid_ = ::fork();
     if (pid_ < 0) throw_errno(errno, "fork");

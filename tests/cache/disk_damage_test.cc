@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 class DamagedObject : public CacheFixture, public ::testing::WithParamInterface<bool> {
  protected:
   void SetUp() override { keep(*store(), "a", bytes_, sealed()); }
-  bool sealed() const { return GetParam(); }
+  static bool sealed() { return GetParam(); }
   std::string data() const { return only_file(sealed() ? "sealed" : "partial", ".data"); }
   std::string map() const { return only_file(sealed() ? "sealed" : "partial", ".map"); }
 
@@ -151,7 +151,8 @@ TEST_F(DamagedSharedObject, IsNeverFilledByOneOfItsReaders) {
   keep(*store(), "a", bytes, true);
   flip_bit(only_file("sealed", ".data"), kBlockSize);
   const auto open = store();
-  const auto first = open->open(key_for("a", bytes)), second = open->open(key_for("b", bytes));
+  const auto first = open->open(key_for("a", bytes));
+  const auto second = open->open(key_for("b", bytes));
   ASSERT_TRUE(first->sealed() && second->sealed());
   std::vector<std::byte> block(kBlockSize);
   EXPECT_EQ(first->read(kBlockSize, block), 0U);

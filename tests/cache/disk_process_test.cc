@@ -78,7 +78,8 @@ TEST_F(DiskProcesses, ShareOneLimit) {
 }
 
 TEST_F(DiskProcesses, FillAndEvictTheSameObjectsAtOnce) {
-  constexpr int kProcesses = 3, kRounds = 40;
+  constexpr int kProcesses = 3;
+  constexpr int kRounds = 40;
   const auto work = [&](int seed) {
     const auto open = store(12 * kBlockSize);
     for (int i = 0; i < kRounds; ++i) {
@@ -99,6 +100,7 @@ TEST_F(DiskProcesses, FillAndEvictTheSameObjectsAtOnce) {
     }
   };
   std::vector<std::unique_ptr<ChildProcess>> children;
+  children.reserve(kProcesses);
   for (int i = 0; i < kProcesses; ++i) {
     children.push_back(std::make_unique<ChildProcess>([&work, i](const auto&) { work(i); }));
   }

@@ -16,7 +16,6 @@ namespace glancefs::cache {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr std::uint64_t kPlenty = 1ULL << 40U;
@@ -155,9 +154,12 @@ TEST(Spool, SeesRoomThatAnotherProcessFreed) {
 TEST(Spool, ManyThreadsWriteTheirParts) {
   const test::TemporaryDirectory top;
   const auto spool = open_spools(top / "spool", kPlenty)->create(some_record());
-  constexpr int kThreads = 4, kRounds = 50, kPart = 1000;
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 50;
+  constexpr int kPart = 1000;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&spool, t] {
         const std::string part(kPart, static_cast<char>('a' + t));
