@@ -76,7 +76,7 @@ TEST_P(DamagedObject, TruncatedMap) {
 }
 
 TEST_P(DamagedObject, GarbageInMap) {
-  overwrite(map(), 1024, std::string(8 * 10, 'x'));
+  overwrite(map(), 1024, std::string(80, 'x'));
   heals(*store(), "a", bytes_);
 }
 
