@@ -1,6 +1,7 @@
 #include "tests/cloud/cloud.h"
 
-#include <array>
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <random>
 #include <sstream>
@@ -61,7 +62,7 @@ Json complete(const Server& keystone, User& user) {
   if (reply.status != 201) {
     throw std::runtime_error("no token for " + user.name + ": " + std::to_string(reply.status));
   }
-  const auto token = reply.json().at("token");
+  auto token = reply.json().at("token");
   user.token = reply.header("X-Subject-Token");
   user.id = token.at("user").at("id");
   user.project_id = token.at("project").at("id");
@@ -131,12 +132,10 @@ Json project_scope(const User& user) {
 }
 
 std::string new_uuid() {
-  std::array<char, 37> text{};
-  std::snprintf(text.data(), text.size(), "%08x-%04x-4%03x-a%03x-%012llx",
-                static_cast<unsigned>(dice()()), static_cast<unsigned>(dice()() & 0xffff),
-                static_cast<unsigned>(dice()() & 0xfff), static_cast<unsigned>(dice()() & 0xfff),
-                static_cast<unsigned long long>(dice()() & 0xffffffffffff));
-  return text.data();
+  const auto high = dice()();
+  const auto low = dice()();
+  return fmt::format("{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}", high >> 32, high >> 16 & 0xffff,
+                     high & 0xfff, low >> 48 & 0xfff, low & 0xffffffffffff);
 }
 
 std::string some_bytes(std::size_t size) {

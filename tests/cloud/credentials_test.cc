@@ -2,6 +2,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <array>
 #include <ctime>
 
 #include "tests/cloud/cloud.h"
@@ -48,7 +49,7 @@ class Credentials : public CloudTest {
   }
 
   /// An application credential of demo: {id, name, secret}.
-  Json application_credential() {
+  static Json application_credential() {
     const auto& demo = cloud().demo;
     const auto path = "/v3/users/" + demo.id + "/application_credentials";
     const auto reply = identity(demo, "POST", path,

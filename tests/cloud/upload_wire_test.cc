@@ -1,4 +1,6 @@
 // Uploads byte by byte: framing, 100-continue, interruption, and what happens meanwhile.
+#include <fmt/format.h>
+
 #include "tests/cloud/cloud.h"
 
 namespace glancefs::cloud {
@@ -16,12 +18,10 @@ class UploadWire : public CloudTest {
   }
   /// A chunk on the wire.
   static std::string chunk(const std::string& bytes) {
-    std::array<char, 20> size{};
-    std::snprintf(size.data(), size.size(), "%zx\r\n", bytes.size());
-    return size.data() + bytes + "\r\n";
+    return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
   }
   /// An upload of 10 bytes that has sent 5 and is seen to be saving.
-  Wire half_sent(const std::string& id) {
+  static Wire half_sent(const std::string& id) {
     auto wire = begin(id, {{"Content-Length", "10"}});
     wire.send("01234");
     EXPECT_TRUE(becomes(id, "saving"));

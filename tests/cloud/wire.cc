@@ -49,7 +49,8 @@ Wire::Wire(const Server& server)
 
 void Wire::head(const std::string& method, const std::string& path, const Headers& headers) {
   auto text = method + " " + path + " HTTP/1.1\r\nHost: " + host_ + "\r\n";
-  for (const auto& [name, value] : headers) text += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : headers)
+    text.append(name).append(": ").append(value).append("\r\n");
   send(text + "\r\n");
 }
 
