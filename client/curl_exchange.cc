@@ -317,6 +317,10 @@ std::size_t CurlExchange::on_read(char* into, std::size_t size, std::size_t coun
     const std::size_t length =
         exchange.source_->read(std::as_writable_bytes(std::span(into, size * count)));
     exchange.sent_ += length;
+    if (length == 0 && exchange.sent_ < exchange.source_->size()) {
+      // The server would wait for the rest of what Content-Length promised.
+      throw_errno(EIO, "the body of the request ended too early");
+    }
     exchange.progressed(length, began);
     return length;
   } catch (...) {

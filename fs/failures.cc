@@ -82,16 +82,21 @@ int Failures::record(std::string_view operation, NodeId node,
     } else {
       log::warning("{} on {:x}: {}", operation, node, text);
     }
-    remember(operation, node, text);
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    Lock lock(mutex_);
+    lines_.push_back(
+        fmt::format("{:%Y-%m-%dT%H:%M:%SZ} {}: {}", fmt::gmtime(now), operation, text));
+    if (lines_.size() > kMostLines) lines_.pop_front();
+    set_last(node, text);
   } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory; the errno still tells
   }
   return error;
 }
 
-void Failures::record_text(std::string_view operation, NodeId node, std::string text) noexcept {
+void Failures::remember(NodeId node, const std::exception_ptr& reason) noexcept {
   try {
-    log::warning("{} on {:x}: {}", operation, node, text);
-    remember(operation, node, text);
+    Lock lock(mutex_);
+    set_last(node, describe(reason));
   } catch (...) {  // NOLINT(bugprone-empty-catch): as above
   }
 }
@@ -115,13 +120,9 @@ std::string Failures::text() const {
   return text;
 }
 
-void Failures::remember(std::string_view operation, NodeId node, const std::string& text) {
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  Lock lock(mutex_);
-  lines_.push_back(fmt::format("{:%Y-%m-%dT%H:%M:%SZ} {}: {}", fmt::gmtime(now), operation, text));
-  if (lines_.size() > kMostLines) lines_.pop_front();
+void Failures::set_last(NodeId node, std::string text) {
   if (by_node_.size() >= kMostNodes && !by_node_.contains(node)) by_node_.clear();
-  by_node_[node] = text;
+  by_node_[node] = std::move(text);
 }
 
 }  // namespace glancefs::fs

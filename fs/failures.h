@@ -27,8 +27,8 @@ class Failures {
   /// Logs the failure of `operation` on `node`, remembers it, and answers its errno. What programs
   /// provoke all day long (a missing attribute, a refused change) is logged at debug level only.
   int record(std::string_view operation, NodeId node, const std::exception_ptr& reason) noexcept;
-  /// As record(), for what failed in the background.
-  void record_text(std::string_view operation, NodeId node, std::string text) noexcept;
+  /// Remembers `reason` for `node` without logging it: it is recorded elsewhere, too.
+  void remember(NodeId node, const std::exception_ptr& reason) noexcept;
 
   /// The last reason for `node`; nullopt when nothing failed or a later success cleared it.
   std::optional<std::string> last(NodeId node) const;
@@ -37,7 +37,7 @@ class Failures {
   std::string text() const;
 
  private:
-  void remember(std::string_view operation, NodeId node, const std::string& text);
+  void set_last(NodeId node, std::string text) REQUIRES(mutex_);
 
   mutable Mutex mutex_;
   std::map<NodeId, std::string> by_node_ GUARDED_BY(mutex_);

@@ -11,37 +11,12 @@
 namespace glancefs::fs {
 namespace {
 
-constexpr std::uint64_t kMiB = 1024 * 1024;
-// A request costs Glance some 8 ms whatever its size: shorter ranges waste it, longer ones
-// unbalance the parallel streams.
-constexpr std::uint64_t kSmallestRange = kMiB;
-constexpr std::uint64_t kLargestRange = 16 * kMiB;
 // How far a download that nobody can keep may run ahead of its reader: half of what spare memory
 // holds.
-constexpr std::uint64_t kUnkeptLead = 16 * kMiB;
+constexpr std::uint64_t kUnkeptLead = 16ULL * 1024 * 1024;
 
 std::exception_ptr failure(int error, const std::string& what) {
   return std::make_exception_ptr(std::system_error(error, std::generic_category(), what));
-}
-
-// Whether all that `waiter` waits for is here. REQUIRES the fetcher's mutex.
-bool covered(const ImageData& data, const Waiter& waiter) {
-  if (data.must_wait_for_verdict(waiter.range)) return false;
-  const cache::Extent rest = rest_of(waiter);
-  return rest.length == 0 || !data.blocks.missing(rest.offset, rest.length);
-}
-
-// Hands `waiter` those of the bytes at `offset` that come next for it. REQUIRES the fetcher's mutex.
-void hand_over(const ImageData& data, Waiter& waiter, std::uint64_t offset,
-               std::span<const std::byte> bytes) {
-  if (waiter.generation != data.generation) waiter.bytes.clear();
-  waiter.generation = data.generation;
-  const cache::Extent rest = rest_of(waiter);
-  if (rest.offset < offset || rest.offset >= offset + bytes.size()) return;
-  const auto next = bytes.subspan(rest.offset - offset);
-  const auto part = next.first(std::min<std::uint64_t>(rest.length, next.size()));
-  waiter.bytes.reserve(waiter.range.length);
-  waiter.bytes.insert(waiter.bytes.end(), part.begin(), part.end());
 }
 
 }  // namespace
@@ -58,13 +33,11 @@ Fetcher::Fetcher(FetcherConfig config, client::Images& images, cache::Store& sto
 }
 
 Fetcher::~Fetcher() {
-  std::list<std::unique_ptr<Waiter>> left;
+  Waiters left;
   {
     Lock lock(mutex_);
     ending_ = true;
-    for (const auto& flight : running_) flight->stop.request_stop();
-    demanded_.clear();
-    wished_.clear();
+    flights_.cancel_all();
     for (auto& [id, data] : open_) {
       left.splice(left.end(), data->waiters);
       data->flights.clear();
@@ -114,12 +87,7 @@ void Fetcher::close(const std::shared_ptr<Reader>& reader) noexcept {
   const std::shared_ptr<ImageData>& data = reader->data;
   if (--data->users > 0) return;
   open_.erase(data->image->id);
-  const auto of_it = [&](const std::shared_ptr<Flight>& flight) { return flight->data == data; };
-  std::erase_if(demanded_, of_it);
-  std::erase_if(wished_, of_it);
-  for (const auto& flight : running_) {
-    if (of_it(flight)) flight->stop.request_stop();
-  }
+  flights_.cancel(data);
   progress_.notify_all();
 }
 
@@ -168,7 +136,7 @@ bool Fetcher::try_answer(Waiter& waiter) {
   }
   if (waiter.generation != generation) waiter.bytes.clear();
   waiter.generation = generation;
-  const cache::Extent rest = rest_of(waiter);
+  const cache::Extent rest = waiter.rest();
   if (rest.length > 0) {
     if (waiter.bytes.empty() && data.blocks.missing(rest.offset, 1)) return false;
     const std::size_t before = waiter.bytes.size();
@@ -186,15 +154,20 @@ bool Fetcher::try_answer(Waiter& waiter) {
   return true;
 }
 
+void Fetcher::plan(const std::shared_ptr<ImageData>& data, cache::Extent range,
+                   cache::Extent ahead) {
+  if (flights_.plan(data, range, ahead)) work_.notify_all();
+}
+
 void Fetcher::park(std::unique_ptr<Waiter> waiter, cache::Extent ahead) {
   const std::shared_ptr<ImageData> data = waiter->reader->data;
-  std::list<std::unique_ptr<Waiter>> ready;  // destroyed after the lock is let go
+  Waiters ready;  // destroyed after the lock is let go
   {
     Lock lock(mutex_);
-    if (ending_ || covered(*data, *waiter)) {
+    if (ending_ || data->covers(*waiter)) {
       ready.push_back(std::move(waiter));  // came in between
     } else {
-      plan(data, rest_of(*waiter), ahead);
+      plan(data, waiter->rest(), ahead);
       if (waiter->deadline < watch_until_) watch_.notify_all();
       data->waiters.push_back(std::move(waiter));
     }
@@ -202,81 +175,24 @@ void Fetcher::park(std::unique_ptr<Waiter> waiter, cache::Extent ahead) {
   if (!ready.empty()) answer(std::move(ready));
 }
 
-void Fetcher::answer(std::list<std::unique_ptr<Waiter>> waiters) {
+void Fetcher::answer(Waiters waiters) {
   for (auto& waiter : waiters) {
     if (try_answer(*waiter)) continue;
-    const cache::Extent rest = rest_of(*waiter);
+    const cache::Extent rest = waiter->rest();
     park(std::move(waiter), rest);
   }
-}
-
-void Fetcher::plan(const std::shared_ptr<ImageData>& data, cache::Extent range,
-                   cache::Extent ahead) {
-  if (data->blocks.complete()) return;
-  const std::uint64_t end = ahead.offset + ahead.length;
-  const std::uint64_t needed = range.offset + range.length;
-  const std::uint64_t piece = std::clamp(ahead.length / 4 / cache::kBlockSize * cache::kBlockSize,
-                                         kSmallestRange, kLargestRange);
-  std::uint64_t offset = ahead.offset;
-  while (offset < end) {
-    const auto hole = data->blocks.missing(offset, end - offset);
-    if (!hole) break;
-    if (Flight* flight = data->flight_at(hole->offset)) {
-      if (hole->offset < needed) promote(*flight);
-      offset = flight->end;
-      continue;
-    }
-    // The first piece of an isolated read takes all of it; a window is cut for parallel streams.
-    const std::uint64_t hole_end = data->next_flight(hole->offset, hole->offset + hole->length);
-    const std::uint64_t length = std::min(hole_end - hole->offset, piece);
-    add_flight(data, {.offset = hole->offset, .length = length}, hole->offset < needed);
-    offset = hole->offset + length;
-  }
-}
-
-void Fetcher::add_flight(const std::shared_ptr<ImageData>& data, cache::Extent extent,
-                         bool demanded) {
-  // One stream at a time: who needs what it has passed already asks again when it ends.
-  if (data->whole_only && !data->flights.empty()) return;
-  auto flight = std::make_shared<Flight>();
-  flight->data = data;
-  flight->position = data->whole_only ? 0 : extent.offset;
-  flight->end = data->whole_only ? data->blocks.size() : extent.offset + extent.length;
-  flight->whole = data->whole_only;
-  flight->demanded = demanded;
-  data->flights.push_back(flight);
-  (demanded ? demanded_ : wished_).push_back(flight);
-  work_.notify_one();
-}
-
-void Fetcher::promote(Flight& flight) {
-  if (flight.demanded) return;
-  flight.demanded = true;
-  const auto queued = std::ranges::find_if(
-      wished_, [&](const std::shared_ptr<Flight>& wished) { return wished.get() == &flight; });
-  if (queued == wished_.end()) return;  // runs already
-  demanded_.push_back(*queued);
-  wished_.erase(queued);
 }
 
 void Fetcher::deliver(Flight& flight, std::uint64_t offset, std::span<const std::byte> bytes) {
   const std::shared_ptr<ImageData> data = flight.data;
   const bool kept = data->blocks.write(offset, bytes);
   fetched_ += bytes.size();
-  std::list<std::unique_ptr<Waiter>> ready;
+  Waiters ready;
   {
     Lock lock(mutex_);
-    flight.kept = kept;
     flight.position = offset + bytes.size();
-    const auto deadline = std::chrono::steady_clock::now() + config_.read_timeout;
-    for (auto next = data->waiters.begin(); next != data->waiters.end();) {
-      const auto waiter = next++;
-      const cache::Extent& range = (*waiter)->range;
-      if (range.offset + range.length <= offset || range.offset >= flight.end) continue;
-      (*waiter)->deadline = deadline;
-      hand_over(*data, **waiter, offset, bytes);
-      if (covered(*data, **waiter)) ready.splice(ready.end(), data->waiters, waiter);
-    }
+    ready =
+        data->give(flight, offset, bytes, std::chrono::steady_clock::now() + config_.read_timeout);
     if (data->blocks.complete() && !data->blocks.sealed() && !data->sealing) {
       data->sealing = true;
       to_seal_.push_back(data);
@@ -323,43 +239,28 @@ void Fetcher::download(const std::shared_ptr<Flight>& flight) {
 }
 
 void Fetcher::finish(const std::shared_ptr<Flight>& flight, const std::exception_ptr& failed) {
-  std::list<std::unique_ptr<Waiter>> hit, others;
-  const bool cancelled = flight->stop.stop_requested();
+  Waiters hit, stranded;
   {
     Lock lock(mutex_);
-    std::erase(running_, flight);
-    ImageData& data = *flight->data;
-    std::erase(data.flights, flight);
-    for (auto next = data.waiters.begin(); next != data.waiters.end();) {
-      const auto waiter = next++;
-      const cache::Extent& range = (*waiter)->range;
-      const bool touched =
-          range.offset < flight->end && range.offset + range.length > flight->position;
-      // A waiter behind the flight may have lost its blocks again; it asks anew.
-      if (touched) {
-        hit.splice(hit.end(), data.waiters, waiter);
-      } else if (data.flight_at(range.offset) == nullptr) {
-        others.splice(others.end(), data.waiters, waiter);
-      }
-    }
+    flights_.landed(flight);
+    hit = flight->data->take_waiters_of(*flight);
+    stranded = flight->data->take_stranded();
   }
-  if (failed && !cancelled) {
+  if (failed && !flight->stop.stop_requested()) {
     for (const auto& waiter : hit) waiter->pending->fail(failed);
     hit.clear();
   }
-  others.splice(others.end(), hit);
-  answer(std::move(others));
+  stranded.splice(stranded.end(), hit);
+  answer(std::move(stranded));
 }
 
 std::shared_ptr<Flight> Fetcher::take() {
   Lock lock(mutex_);
-  while (!ending_ && demanded_.empty() && wished_.empty()) work_.wait(mutex_);
-  if (ending_) return nullptr;
-  std::deque<std::shared_ptr<Flight>>& queue = demanded_.empty() ? wished_ : demanded_;
-  std::shared_ptr<Flight> flight = queue.front();
-  queue.pop_front();
-  running_.push_back(flight);
-  return flight;
+  while (!ending_) {
+    if (auto flight = flights_.take()) return flight;
+    work_.wait(mutex_);
+  }
+  return nullptr;
 }
 
 void Fetcher::fetch_loop() {
@@ -379,7 +280,7 @@ void Fetcher::watch_loop() {
   while (!ending_) {
     const auto now = std::chrono::steady_clock::now();
     auto next = now + std::chrono::hours(1);
-    std::list<std::unique_ptr<Waiter>> late, interrupted;
+    Waiters late, interrupted;
     for (auto& [id, data] : open_) {
       for (auto at = data->waiters.begin(); at != data->waiters.end();) {
         const auto waiter = at++;
@@ -428,7 +329,7 @@ void Fetcher::seal_loop() {
 
 void Fetcher::seal(const std::shared_ptr<ImageData>& data) {
   const cache::Seal result = data->blocks.seal();
-  std::list<std::unique_ptr<Waiter>> waiting;
+  Waiters waiting;
   {
     Lock lock(mutex_);
     data->sealing = false;
@@ -456,7 +357,7 @@ std::optional<std::uint64_t> Fetcher::present(std::string_view image_id) const {
 std::string Fetcher::transfers() const {
   Lock lock(mutex_);
   std::string text;
-  for (const auto& flight : running_) {
+  for (const auto& flight : flights_.running()) {
     const client::Image& image = *flight->data->image;
     text += log::printable(fmt::format(
         "download {} {}: {} of {} bytes here, range to {}\n", image.id, image.name.value_or(""),

@@ -18,6 +18,7 @@
 #include "cache/store.h"
 #include "client/images.h"
 #include "fs/filesystem.h"
+#include "fs/flights.h"
 #include "fs/image_data.h"
 
 namespace glancefs::fs {
@@ -59,17 +60,12 @@ class Fetcher {
 
  private:
   void park(std::unique_ptr<Waiter> waiter, cache::Extent ahead);
-  /// Makes flights for what is missing of `ahead` and not on its way; what `range` needs of it is
-  /// demanded.
   void plan(const std::shared_ptr<ImageData>& data, cache::Extent range, cache::Extent ahead)
       REQUIRES(mutex_);
-  void add_flight(const std::shared_ptr<ImageData>& data, cache::Extent extent, bool demanded)
-      REQUIRES(mutex_);
-  void promote(Flight& flight) REQUIRES(mutex_);
   /// True: answered, or failed for good. False: bytes are missing, or the verdict is.
   bool try_answer(Waiter& waiter);
   /// Tries each; those that cannot be answered are parked.
-  void answer(std::list<std::unique_ptr<Waiter>> waiters);
+  void answer(Waiters waiters);
   void deliver(Flight& flight, std::uint64_t offset, std::span<const std::byte> bytes);
   void hold_back(const Flight& flight);
   void download(const std::shared_ptr<Flight>& flight);
@@ -97,8 +93,7 @@ class Fetcher {
   using Time = std::chrono::steady_clock::time_point;
   Time watch_until_ GUARDED_BY(mutex_) = Time::min();  ///< when the watcher will look by itself
   std::unordered_map<std::string, std::shared_ptr<ImageData>> open_ GUARDED_BY(mutex_);
-  std::deque<std::shared_ptr<Flight>> demanded_ GUARDED_BY(mutex_), wished_ GUARDED_BY(mutex_);
-  std::vector<std::shared_ptr<Flight>> running_ GUARDED_BY(mutex_);
+  Flights flights_ GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<ImageData>> to_seal_ GUARDED_BY(mutex_);
 
   std::vector<std::thread> threads_;  // last: begun when all above lives, joined before it goes

@@ -70,6 +70,20 @@ struct Filesystem::Parts {
     return {.node = node, .attributes = stat.directory(node), .valid = kFixed};
   }
 
+  /// Keeps the reason of a failure with the file it is about, too: the kernel only knows the
+  /// directory.
+  template <typename Action>
+  void explained(NodeId parent, std::string_view name, Action&& action) {
+    try {
+      std::forward<Action>(action)();
+    } catch (...) {
+      if (const auto node = tree.find(parent, name)) {
+        failures.remember(node->id, std::current_exception());
+      }
+      throw;
+    }
+  }
+
   // The fixed directories never change.
   static constexpr std::chrono::milliseconds kFixed{60000};
 
@@ -210,7 +224,9 @@ std::vector<std::string> Filesystem::xattr_names(NodeId node) const {
   if (node < kFirstImageNode) return {};
   const std::optional<Node> known = parts_->tree.node(node);
   if (!known) return {};
-  return known->upload ? listed_names(known->upload->image(), parts_->config.xattrs)
+  // What is not at Glance yet has nothing but what was set, so that a program which makes a copy's
+  // attributes equal finds none to remove that it cannot.
+  return known->upload ? listed_names(known->upload->image(), XattrList::kSettable)
                        : listed_names(*known->image, parts_->config.xattrs);
 }
 
@@ -258,12 +274,14 @@ void Filesystem::release(std::unique_ptr<Handle> handle) noexcept {
 }
 
 void Filesystem::unlink(NodeId parent, std::string_view name, std::stop_token stop) {
-  parts_->changes.unlink(parent, name, std::move(stop));
+  parts_->explained(parent, name, [&] { parts_->changes.unlink(parent, name, std::move(stop)); });
 }
 
 void Filesystem::rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
                         unsigned flags, std::stop_token stop) {
-  parts_->changes.rename(from, name, to, new_name, flags, std::move(stop));
+  parts_->explained(from, name, [&] {
+    parts_->changes.rename(from, name, to, new_name, flags, std::move(stop));
+  });
 }
 
 Attributes Filesystem::change(NodeId node, const AttributeChange& change, Handle* handle,

@@ -8,6 +8,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <vector>
 
@@ -41,13 +42,14 @@ struct Waiter {
   /// Wakes the watcher when the reader is interrupted. Destroying it waits for the callback, which
   /// takes the fetcher's mutex: so never destroy a Waiter under that mutex.
   std::unique_ptr<std::stop_callback<std::function<void()>>> on_interrupt;
+
+  /// What is still lacking; length 0: nothing.
+  cache::Extent rest() const {
+    return {.offset = range.offset + bytes.size(), .length = range.length - bytes.size()};
+  }
 };
 
-/// What `waiter` still lacks; length 0: nothing.
-inline cache::Extent rest_of(const Waiter& waiter) {
-  return {.offset = waiter.range.offset + waiter.bytes.size(),
-          .length = waiter.range.length - waiter.bytes.size()};
-}
+using Waiters = std::list<std::unique_ptr<Waiter>>;
 
 /// A download that runs or queues: [position, end) is still to come.
 struct Flight {
@@ -55,7 +57,6 @@ struct Flight {
   std::uint64_t position = 0, end = 0;
   bool demanded = false;  ///< somebody waits for it
   bool whole = false;     ///< one plain GET of everything, for stores that know no ranges
-  bool kept = true;       ///< the cache takes its blocks
   std::stop_source stop;
 };
 
@@ -78,7 +79,7 @@ class ImageData {
 
   // Guarded by the fetcher's mutex.
   unsigned users = 0;  ///< open handles
-  std::list<std::unique_ptr<Waiter>> waiters;
+  Waiters waiters;
   std::vector<std::shared_ptr<Flight>> flights;
   bool whole_only = false;  ///< the store refused a range
   bool sealing = false;
@@ -92,26 +93,23 @@ class ImageData {
   /// Whether the last bytes must wait: everything is here, and whether it is right is being
   /// computed. Only reads of the end wait, so a program that reads to the end learns the truth, and
   /// one that looks here and there is not held up.
-  bool must_wait_for_verdict(cache::Extent range) const {
-    return verdict == Verdict::kOpen && blocks.complete() && !blocks.sealed() &&
-           range.offset + range.length == blocks.size();
-  }
+  bool must_wait_for_verdict(cache::Extent range) const;
+  /// Whether all that `waiter` waits for is here.
+  bool covers(const Waiter& waiter) const;
+
+  /// `flight` has brought `bytes`: hands them to those who wait for them, renews the deadline of
+  /// all who wait for what it will bring, and answers those who have everything.
+  Waiters give(const Flight& flight, std::uint64_t offset, std::span<const std::byte> bytes,
+               std::chrono::steady_clock::time_point deadline);
+  /// Those who wait for what `flight` has not brought.
+  Waiters take_waiters_of(const Flight& flight);
+  /// Those for whom nothing is on its way any more: blocks they need were given up again.
+  Waiters take_stranded();
 
   /// The flight that will bring the block at `offset`; null: none.
-  Flight* flight_at(std::uint64_t offset) const {
-    for (const auto& flight : flights) {
-      if (flight->position <= offset && offset < flight->end) return flight.get();
-    }
-    return nullptr;
-  }
-
+  Flight* flight_at(std::uint64_t offset) const;
   /// The nearest beginning of a flight after `offset`, at most `end`.
-  std::uint64_t next_flight(std::uint64_t offset, std::uint64_t end) const {
-    for (const auto& flight : flights) {
-      if (flight->position > offset && flight->position < end) end = flight->position;
-    }
-    return end;
-  }
+  std::uint64_t next_flight(std::uint64_t offset, std::uint64_t end) const;
 };
 
 }  // namespace glancefs::fs

@@ -83,7 +83,7 @@ std::optional<std::string> text_of(const Image& image, std::string_view key) {
 // Whether a copy of the image should carry the field. Name and visibility follow the path, and what
 // has the value that every image begins with says nothing.
 bool is_listed_as_settable(const ImageField& field, std::string_view text) {
-  return field.kind == KeyKind::kFormat || (field.fallback && text != "false");
+  return field.kind == KeyKind::kFormat || (field.fallback && text != *field.fallback);
 }
 
 bool is_listed(std::string_view key, XattrList which) {

@@ -55,6 +55,13 @@ TEST_F(Changing, AProtectionSetElsewhereHoldsToo) {
   EXPECT_EQ(errno_thrown([&] { files().unlink(private_, "a", {}); }), EPERM);
 }
 
+TEST_F(Changing, TheReasonIsKeptWithTheFileItself) {
+  set("user.glance.protected", "true");
+  EXPECT_EQ(errno_thrown([&] { files().unlink(private_, "a", {}); }), EPERM);
+  EXPECT_THAT(files().xattr(node_, "user.glancefs.error").value_or(""),
+              testing::HasSubstr("protected"));
+}
+
 TEST_F(Changing, DeletingCanBeSwitchedOff) {
   rig_.config.allow_delete = false;
   rig_.restart();

@@ -13,6 +13,7 @@ using client::Operation;
 using client::Status;
 using test::FakeImages;
 using Call = FakeImages::Call;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -82,6 +83,19 @@ TEST_F(Writing, WhatWasSetWhileWritingIsInTheImage) {
   EXPECT_EQ(image("a").min_ram, 512U);
   EXPECT_THAT(image("a").tags, ElementsAre("x", "y"));
   EXPECT_EQ(*client::find_property(image("a").properties, "os_distro"), "debian");
+}
+
+// rsync -X removes every attribute that the source lacks: none may be listed that cannot be
+// removed.
+TEST_F(Writing, AFileBeingWrittenListsOnlyWhatWasSet) {
+  auto [entry, file] = create("a");
+  EXPECT_THAT(files().xattr_names(entry.node), IsEmpty());
+  files().set_xattr(entry.node, "user.glance.os_distro", "debian", XattrMode::kSet, {});
+  EXPECT_THAT(files().xattr_names(entry.node), Contains("user.glance.os_distro"));
+  for (const std::string& name : files().xattr_names(entry.node)) {
+    files().remove_xattr(entry.node, name, {});
+  }
+  files().release(std::move(file.handle));
 }
 
 TEST_F(Writing, AnyOrderAndHoles) {

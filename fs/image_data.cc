@@ -1,0 +1,86 @@
+#include "fs/image_data.h"
+
+#include <algorithm>
+
+namespace glancefs::fs {
+namespace {
+
+// Hands `waiter` those of the bytes at `offset` that come next for it.
+void hand_over(Waiter& waiter, std::uint64_t generation, std::uint64_t offset,
+               std::span<const std::byte> bytes) {
+  if (waiter.generation != generation) waiter.bytes.clear();
+  waiter.generation = generation;
+  const cache::Extent rest = waiter.rest();
+  if (rest.offset < offset || rest.offset >= offset + bytes.size()) return;
+  const auto next = bytes.subspan(rest.offset - offset);
+  const auto part = next.first(std::min<std::uint64_t>(rest.length, next.size()));
+  waiter.bytes.reserve(waiter.range.length);
+  waiter.bytes.insert(waiter.bytes.end(), part.begin(), part.end());
+}
+
+bool overlaps(cache::Extent range, std::uint64_t begin, std::uint64_t end) {
+  return range.offset < end && range.offset + range.length > begin;
+}
+
+}  // namespace
+
+bool ImageData::must_wait_for_verdict(cache::Extent range) const {
+  return verdict == Verdict::kOpen && blocks.complete() && !blocks.sealed() &&
+         range.offset + range.length == blocks.size();
+}
+
+bool ImageData::covers(const Waiter& waiter) const {
+  if (must_wait_for_verdict(waiter.range)) return false;
+  const cache::Extent rest = waiter.rest();
+  return rest.length == 0 || !blocks.missing(rest.offset, rest.length);
+}
+
+Waiters ImageData::give(const Flight& flight, std::uint64_t offset,
+                        std::span<const std::byte> bytes,
+                        std::chrono::steady_clock::time_point deadline) {
+  Waiters ready;
+  for (auto next = waiters.begin(); next != waiters.end();) {
+    const auto waiter = next++;
+    if (!overlaps((*waiter)->range, offset, flight.end)) continue;
+    (*waiter)->deadline = deadline;
+    hand_over(**waiter, generation, offset, bytes);
+    if (covers(**waiter)) ready.splice(ready.end(), waiters, waiter);
+  }
+  return ready;
+}
+
+Waiters ImageData::take_waiters_of(const Flight& flight) {
+  Waiters taken;
+  for (auto next = waiters.begin(); next != waiters.end();) {
+    const auto waiter = next++;
+    if (overlaps((*waiter)->range, flight.position, flight.end)) {
+      taken.splice(taken.end(), waiters, waiter);
+    }
+  }
+  return taken;
+}
+
+Waiters ImageData::take_stranded() {
+  Waiters taken;
+  for (auto next = waiters.begin(); next != waiters.end();) {
+    const auto waiter = next++;
+    if (flight_at((*waiter)->rest().offset) == nullptr) taken.splice(taken.end(), waiters, waiter);
+  }
+  return taken;
+}
+
+Flight* ImageData::flight_at(std::uint64_t offset) const {
+  for (const auto& flight : flights) {
+    if (flight->position <= offset && offset < flight->end) return flight.get();
+  }
+  return nullptr;
+}
+
+std::uint64_t ImageData::next_flight(std::uint64_t offset, std::uint64_t end) const {
+  for (const auto& flight : flights) {
+    if (flight->position > offset && flight->position < end) end = flight->position;
+  }
+  return end;
+}
+
+}  // namespace glancefs::fs
