@@ -132,7 +132,7 @@ bool Fetcher::try_answer(Waiter& waiter) {
           failure(EIO, "the data of image " + data.image->id + " is not what its hash says"));
       return true;
     }
-    if (data.must_wait_for_verdict(waiter.range)) return false;
+    if (data.awaits_verdict()) return false;
   }
   if (waiter.generation != generation) waiter.bytes.clear();
   waiter.generation = generation;
@@ -147,7 +147,7 @@ bool Fetcher::try_answer(Waiter& waiter) {
   }
   {
     Lock lock(mutex_);
-    if (data.generation != generation || data.must_wait_for_verdict(waiter.range)) return false;
+    if (data.generation != generation || data.awaits_verdict()) return false;
     waiter.reader->generation = generation;
   }
   waiter.pending->done(waiter.bytes);

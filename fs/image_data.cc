@@ -24,13 +24,12 @@ bool overlaps(cache::Extent range, std::uint64_t begin, std::uint64_t end) {
 
 }  // namespace
 
-bool ImageData::must_wait_for_verdict(cache::Extent range) const {
-  return verdict == Verdict::kOpen && blocks.complete() && !blocks.sealed() &&
-         range.offset + range.length == blocks.size();
+bool ImageData::awaits_verdict() const {
+  return verdict == Verdict::kOpen && blocks.complete() && !blocks.sealed();
 }
 
 bool ImageData::covers(const Waiter& waiter) const {
-  if (must_wait_for_verdict(waiter.range)) return false;
+  if (awaits_verdict()) return false;
   const cache::Extent rest = waiter.rest();
   return rest.length == 0 || !blocks.missing(rest.offset, rest.length);
 }

@@ -90,10 +90,10 @@ class ImageData {
   std::uint64_t generation = 0;
   std::uint64_t furthest = 0;  ///< end of the furthest read so far
 
-  /// Whether the last bytes must wait: everything is here, and whether it is right is being
-  /// computed. Only reads of the end wait, so a program that reads to the end learns the truth, and
-  /// one that looks here and there is not held up.
-  bool must_wait_for_verdict(cache::Extent range) const;
+  /// Whether reads must wait: everything is here, and whether it is right is being computed. All of
+  /// them, for with parallel downloads and the kernel's read-ahead any may be the one that ends a
+  /// program's reading, and that one must not succeed on wrong bytes.
+  bool awaits_verdict() const;
   /// Whether all that `waiter` waits for is here.
   bool covers(const Waiter& waiter) const;
 

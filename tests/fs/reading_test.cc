@@ -130,8 +130,11 @@ TEST_F(Reading, AFailedDownloadFailsItsReadersAndNotTheNext) {
   const NodeId node = add(pattern(1000));
   rig_.images.fail(Call::kDownload, std::make_exception_ptr(client::HttpError(
                                         client::Operation::kDownload, 403, "GET", "no", "req-1")));
+  rig_.images.hold(Call::kDownload);
   Opened file = open(node);
-  EXPECT_EQ(errno_thrown([&] { rig_.read(*file.handle, 0, 100); }), EACCES);
+  auto answer = rig_.read_later(*file.handle, 0, 100);
+  rig_.images.release(Call::kDownload);
+  EXPECT_EQ(errno_thrown([&] { answer.get(); }), EACCES);
   EXPECT_EQ(rig_.read(*file.handle, 0, 100), pattern(100));
   rig_.files().release(std::move(file.handle));
 }
@@ -159,6 +162,20 @@ TEST_F(Reading, WrongBytesAreFetchedOnceMoreAndThenRefused) {
   EXPECT_EQ(errno_thrown([&] { rig_.read_all(node); }), EIO);
   rig_.images.set_data(id_, data);
   EXPECT_EQ(rig_.read_all(node), data) << "a later reader gets the repaired bytes";
+}
+
+// The end may be read before the middle has come; the middle must then not be answered unproven.
+TEST_F(Reading, TheReadThatCompletesAWrongImageFails) {
+  const std::string data = pattern(3'000'000);
+  const NodeId node = add(data);
+  std::string rotten = data;
+  rotten[1'500'000] ^= 1;
+  rig_.images.set_data(id_, rotten);
+  Opened file = open(node);
+  EXPECT_EQ(rig_.read(*file.handle, 0, 1'000'000), data.substr(0, 1'000'000));
+  rig_.read(*file.handle, 2'200'000, 800'000);
+  EXPECT_EQ(errno_thrown([&] { rig_.read(*file.handle, 1'000'000, 1'200'000); }), EIO);
+  rig_.files().release(std::move(file.handle));
 }
 
 TEST_F(Reading, ASmallImageIsProvenBeforeItsOnlyReadIsAnswered) {
