@@ -111,7 +111,7 @@ void Blob::overwrite(std::uint64_t offset, std::string bytes) {
 Hashes Blob::hashes() const {
   Digest md5(EVP_md5());
   Digest sha512(EVP_sha512());
-  std::vector<char> piece(1U << 20U);
+  std::vector<char> piece(std::min<std::uint64_t>(size_, 1U << 20U));
   for (std::uint64_t at = 0; at < size_;) {
     const std::size_t n = read(at, piece);
     md5.update(std::span(piece).first(n));

@@ -95,7 +95,8 @@ Response Glance::download(Call& call) {
   if (call.exchange.has_fault(Fault::Kind::kIgnoreRange)) ranges = RangeSupport::kIgnored;
   if (call.exchange.has_fault(Fault::Kind::kWholeAs206)) ranges = RangeSupport::kWhole206;
 
-  const std::uint64_t whole = size.value_or(0);
+  // A refused upload leaves readable bytes behind a record without size.
+  const std::uint64_t whole = size.value_or(data != nullptr ? data->size() : 0);
   Part part{0, whole, false};
   if (asks_range && ranges != RangeSupport::kIgnored) part = wanted_part(call.request, whole);
   if (data == nullptr) return no_content();
