@@ -31,12 +31,9 @@ constexpr std::size_t kTransferThreads = 4;
 // Enough for any upload; the disk itself is what limits them.
 constexpr std::uint64_t kSpoolLimit = 1ULL << 50;
 
-client::TransportConfig transport_config(const Options& options, const client::Cloud& cloud) {
-  client::TransportConfig config;
-  config.verify = cloud.verify;
-  config.ca_file = cloud.ca_file;
-  config.client_certificate = cloud.client_certificate;
-  config.client_key = cloud.client_key;
+client::TransportConfig transport_config(const Options& options, const client::Cloud& cloud,
+                                         const Environment& environment) {
+  client::TransportConfig config = client::transport_config(cloud, environment);
   config.user_agent = "glancefs/" GLANCEFS_VERSION;
   config.connect_timeout = options.connect_timeout;
   config.silence_timeout = options.timeout;
@@ -91,11 +88,11 @@ std::vector<std::string> mount_words(const Options& options) {
 }
 
 // Builds the file system from the ground up, login first, and serves until it is unmounted.
-void serve(const Options& options, const Paths& paths, const client::Cloud& cloud,
-           const std::string& mount_point, Ready& ready) {
+void serve(const Options& options, const Environment& environment, const Paths& paths,
+           const client::Cloud& cloud, const std::string& mount_point, Ready& ready) {
   open_log(options, paths);
   const Clock clock;
-  client::CurlTransport transport(transport_config(options, cloud));
+  client::CurlTransport transport(transport_config(options, cloud, environment));
   client::Session session(cloud, transport, clock);
   session.log_in({});
   client::Glance images(session);
@@ -140,7 +137,9 @@ int mount(const Options& options, const Environment& inherited, const std::strin
                         .foreground = options.foreground,
                         .limit = options.mount_timeout,
                         .undo = [&] { place.clear_stale(checked.path); }};
-  return start(startup, [&](Ready& ready) { serve(options, paths, cloud, checked.path, ready); });
+  return start(startup, [&](Ready& ready) {
+    serve(options, environment, paths, cloud, checked.path, ready);
+  });
 }
 
 int run(std::span<char*> arguments) {
