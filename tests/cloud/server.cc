@@ -75,7 +75,12 @@ Reply Server::send(const std::string& method, const std::string& path, const Hea
   request.path = prefix_ + path;
   request.headers = to_httplib(headers);
   request.body = body;
-  return to_reply(client.send(request));
+  Reply reply = to_reply(client.send(request));
+  // uWSGI refuses an upload without reading it, and its reset may overtake the refusal.
+  for (int again = 0; reply.status == 0 && method == "PUT" && !body.empty() && again < 4; ++again) {
+    reply = to_reply(client.send(request));
+  }
+  return reply;
 }
 
 Reply Server::put_chunked(const std::string& path, const Headers& headers,
