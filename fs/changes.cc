@@ -113,7 +113,7 @@ void Changes::set_size(NodeId node, std::uint64_t size) {
   if (known.image->size != size) throw_errno(EPERM, "the bytes of an image never change");
 }
 
-void Changes::set_local(NodeId /*node*/, std::string_view name, std::stop_token stop) {
+void Changes::set_local(std::string_view name, std::stop_token stop) {
   if (name != "refresh") throw_errno(EPERM, "this attribute only tells");
   catalogue_.refresh(std::move(stop));
 }
@@ -121,7 +121,7 @@ void Changes::set_local(NodeId /*node*/, std::string_view name, std::stop_token 
 void Changes::set_xattr(NodeId node, std::string_view name, std::string_view value, XattrMode mode,
                         std::stop_token stop) {
   if (name.starts_with(kLocalXattrPrefix)) {
-    return set_local(node, name.substr(kLocalXattrPrefix.size()), std::move(stop));
+    return set_local(name.substr(kLocalXattrPrefix.size()), std::move(stop));
   }
   const std::string_view key = key_of_xattr(name);
   const Turns::Turn turn = turns_.take(node, stop);

@@ -38,7 +38,7 @@ class Changes {
   Node existing(NodeId directory, std::string_view name) const;
   /// ENOENT, EROFS.
   Node changeable(NodeId node) const;
-  void set_local(NodeId node, std::string_view name, std::stop_token stop);
+  void set_local(std::string_view name, std::stop_token stop);
   void rename_upload(const Node& node, NodeId to, const std::string& image_name,
                      std::stop_token stop);
   void update(const Node& node, const std::vector<client::Change>& changes, std::stop_token stop);

@@ -24,7 +24,6 @@ struct UploadHandle : Handle {
   NodeId node = 0;
   std::shared_ptr<Upload> upload;
   bool readable = false, writable = false;
-  bool append = false;
   /// Whose close(2) sends the file: the process that made it, if it only writes. 0: nobody's.
   pid_t sender = 0;
 };

@@ -265,13 +265,6 @@ std::vector<DirectoryEntry> Tree::list(NodeId directory) const {
   return entries;
 }
 
-std::string Tree::shown_name(NodeId id) const {
-  Lock lock(mutex_);
-  const Item* found = item(id);
-  if (found == nullptr || found->directory == 0) return {};
-  return name_in(directories_.at(found->directory).at(found->key), *found);
-}
-
 Tree::Totals Tree::totals() const {
   Lock lock(mutex_);
   Totals totals;

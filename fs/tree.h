@@ -80,8 +80,6 @@ class Tree {
   std::optional<Node> by_id(std::string_view id) const;
   /// All names of a directory of images.
   std::vector<DirectoryEntry> list(NodeId directory) const;
-  /// The name the image is listed under in its directory; "" when it is in none.
-  std::string shown_name(NodeId id) const;
 
   /// Ours: how many, and the bytes of those whose size is known. All: how many.
   struct Totals {

@@ -24,6 +24,19 @@ class BadDays : public MountedCloud {
     fault.times = times;
     return fault;
   }
+  // cp of `size` bytes, caught in the middle of an upload that has stalled.
+  std::unique_ptr<Background> stalled_copy(std::size_t size) {
+    Fault fault;
+    fault.kind = Fault::Kind::kRequestStall;
+    fault.method = "PUT";
+    fault.after = 1000;
+    const int id = cloud_.add_fault(fault);
+    write_file(directory_ / "a", pattern(size));
+    auto copy = std::make_unique<Background>(
+        "exec cp " + (directory_ / "a") + " " + mount_point_ + "/private/", Environment{});
+    EXPECT_TRUE(cloud_.wait_until([&] { return cloud_.fault_hits(id) > 0; }));
+    return copy;
+  }
   // Reads the whole image, with the expected bytes beside it.
   Result compare(const std::string& data) {
     write_file(directory_ / "expected", data);
@@ -250,16 +263,9 @@ TEST_F(BadDays, AnUploadCutInTheMiddleIsSentAgain) {
 
 TEST_F(BadDays, CtrlCDuringAStalledUploadKeepsTheBytes) {
   mount();
-  Fault fault;
-  fault.kind = Fault::Kind::kRequestStall;
-  fault.method = "PUT";
-  fault.after = 1000;
-  const int id = cloud_.add_fault(fault);
-  write_file(directory_ / "a", pattern(30'000'000));
-  Background copy("exec cp " + (directory_ / "a") + " " + mount_point_ + "/private/", {});
-  ASSERT_TRUE(cloud_.wait_until([&] { return cloud_.fault_hits(id) > 0; }));
-  copy.signal(SIGINT);
-  EXPECT_NE(copy.wait(std::chrono::seconds(10)), -1);
+  const auto copy = stalled_copy(30'000'000);
+  copy->signal(SIGINT);
+  EXPECT_NE(copy->wait(std::chrono::seconds(10)), -1);
   EXPECT_THAT(out("cat $M/.glancefs/pending"), HasSubstr("private/a"));
   EXPECT_EQ(sh("cmp $D/a $M/private/a").code, 0);
   cloud_.clear_faults();
@@ -267,16 +273,9 @@ TEST_F(BadDays, CtrlCDuringAStalledUploadKeepsTheBytes) {
 
 TEST_F(BadDays, AKilledDaemonsUploadIsFinishedByTheNextMount) {
   mount();
-  Fault fault;
-  fault.kind = Fault::Kind::kRequestStall;
-  fault.method = "PUT";
-  fault.after = 1000;
-  const int id = cloud_.add_fault(fault);
-  write_file(directory_ / "a", pattern(3'000'000));
-  Background copy("exec cp " + (directory_ / "a") + " " + mount_point_ + "/private/", {});
-  ASSERT_TRUE(cloud_.wait_until([&] { return cloud_.fault_hits(id) > 0; }));
+  const auto copy = stalled_copy(3'000'000);
   kill_daemon();
-  EXPECT_NE(copy.wait(), 0);
+  EXPECT_NE(copy->wait(), 0);
   cloud_.clear_faults();
   mount();
   EXPECT_TRUE(cloud_.wait_until([&] {
