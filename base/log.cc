@@ -59,7 +59,7 @@ bool stderr_is_journal() {
 
 std::string line(Level level, std::string_view text) {
   std::timespec now{};
-  std::timespec_get(&now, TIME_UTC);
+  ::clock_gettime(CLOCK_REALTIME, &now);
   std::tm utc{};
   ::gmtime_r(&now.tv_sec, &utc);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z {:<7} {}\n", utc.tm_year + 1900,

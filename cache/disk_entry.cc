@@ -53,6 +53,7 @@ DiskEntry::State DiskEntry::state() const {
 void DiskEntry::set_state(State state) {
   State old;  // its files are closed after the lock is let go
   const Lock lock(state_mutex_);
+  if (state_.kind == Kind::kDetached && state.object) state.kind = Kind::kDetached;
   old = std::exchange(state_, std::move(state));
 }
 
@@ -167,7 +168,7 @@ bool DiskEntry::store(BlockFile& object, std::uint64_t offset, std::span<const s
   }
 }
 
-Seal DiskEntry::seal() {
+Seal DiskEntry::seal(std::stop_token stop) {
   const Lock lock(seal_mutex_);
   const State now = state();
   if (now.kind == Kind::kSealed) return Seal::kSealed;
@@ -175,7 +176,7 @@ Seal DiskEntry::seal() {
   if (now.kind == Kind::kDetached) return Seal::kFailed;
   try {
     const std::uint64_t changes = now.object->changes();
-    const Seal proof = prove(*now.object);
+    const Seal proof = prove(*now.object, stop);
     if (proof == Seal::kMismatch) now.object->clear();
     if (proof != Seal::kSealed) return proof;
     if (now.object->changes() != changes) return Seal::kIncomplete;
@@ -187,7 +188,7 @@ Seal DiskEntry::seal() {
   }
 }
 
-Seal DiskEntry::prove(BlockFile& object) {
+Seal DiskEntry::prove(BlockFile& object, const std::stop_token& stop) {
   // Without a hash to compare with there are still the checksums: once sealed, the kernel reads the
   // file and looks at neither.
   auto hasher = key_.content ? Hasher::create(key_.content->algorithm) : std::nullopt;
@@ -196,7 +197,9 @@ Seal DiskEntry::prove(BlockFile& object) {
     const auto part =
         std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), key_.size - at));
     bool damaged = false;
-    if (object.read(at, part, damaged) != part.size()) return Seal::kIncomplete;
+    if (stop.stop_requested() || object.read(at, part, damaged) != part.size()) {
+      return Seal::kIncomplete;
+    }
     if (hasher) hasher->update(part);
   }
   if (!hasher || hasher->finish() == *key_.content) return Seal::kSealed;
@@ -229,20 +232,27 @@ void DiskEntry::reopen_sealed(const BlockFilePtr& fallback) {
   set_state({.object = std::move(opened), .kind = Kind::kSealed});
 }
 
-bool DiskEntry::adopt(const std::string& path) {
+bool DiskEntry::reserve_all() {
+  const std::uint64_t granted = granted_;
+  if (granted >= key_.size) return true;
+  const std::uint64_t rest = key_.size - granted;
+  const std::uint64_t got = room_->reserve(name(Kind::kPartial), rest, rest);
+  granted_ += got;
+  return got > 0;
+}
+
+bool DiskEntry::adopt(const std::string& path, const std::stop_token& stop) {
   const Lock lock(seal_mutex_);
   const State now = state();
   if (now.kind == Kind::kSealed) return true;
+  if (now.kind == Kind::kDetached || !reserve_all()) return false;
   try {
-    const std::uint64_t granted = granted_;
-    if (granted < key_.size) {
-      const std::uint64_t least = key_.size - granted;
-      const std::uint64_t got = room_->reserve(name(Kind::kPartial), least, least);
-      if (got == 0) return false;
-      granted_ += got;
+    BlockFilePtr object;
+    {
+      const Lock writing(write_mutex_);  // what comes by another way would mix with it
+      object = replace_data(room_->files(), key_, *now.object, path, stop);
+      set_state({.object = object, .kind = Kind::kPartial});
     }
-    auto object = replace_data(room_->files(), key_, *now.object, path);
-    set_state({.object = object, .kind = Kind::kPartial});
     settle(object);
   } catch (const std::exception& error) {
     log::info("cache {}: cannot take over {}: {}", room_->files().path(), path, error.what());

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "base/mutex.h"
@@ -31,14 +32,15 @@ class DiskEntry final : public Entry {
   std::size_t read(std::uint64_t offset, std::span<std::byte> into) override;
   bool write(std::uint64_t offset, std::span<const std::byte> bytes) override;
   std::uint64_t present() const noexcept override;
-  Seal seal() override;
+  Seal seal(std::stop_token stop) override;
   bool sealed() const noexcept override;
   std::shared_ptr<const Fd> file() const override;
 
   /// Puts the complete, proven file at `path` in the place of this object's data and seals it.
-  /// False: it could not; the file is untouched.
-  bool adopt(const std::string& path);
-  /// Its files have been or will be removed: it serves what it has, and keeps nothing more.
+  /// False: it could not, or `stop` was requested; the file is untouched.
+  bool adopt(const std::string& path, const std::stop_token& stop);
+  /// Its files have been or will be removed: it serves what it has, and keeps nothing more. For
+  /// good, whatever is going on meanwhile.
   void detach() noexcept;
   /// Bytes reserved in the index that hold no block yet.
   std::uint64_t slack() const noexcept;
@@ -58,7 +60,8 @@ class DiskEntry final : public Entry {
   bool make_room(BlockFile& object, Extent range) REQUIRES(write_mutex_);
   bool store(BlockFile& object, std::uint64_t offset, std::span<const std::byte> bytes)
       REQUIRES(write_mutex_);
-  Seal prove(BlockFile& object);
+  Seal prove(BlockFile& object, const std::stop_token& stop);
+  bool reserve_all();
   void settle(const BlockFilePtr& object) REQUIRES(seal_mutex_);
   void handle_damage(const BlockFilePtr& damaged);
   void reopen_sealed(const BlockFilePtr& fallback);

@@ -60,24 +60,15 @@ class DiskStore final : public Store {
     return make(key);
   }
 
-  bool adopt(const Key& key, const std::string& path) override {
-    std::shared_ptr<DiskEntry> held;
-    std::shared_ptr<DiskEntry> entry;
-    const Lock lock(open_->mutex);
+  bool adopt(const Key& key, const std::string& path, std::stop_token stop) override {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) ||
         static_cast<std::uint64_t>(status.st_size) != key.size) {
       return false;
     }
-    held = open_->find(key.source);
-    if (held) drop_held(*held);
-    try {
-      entry = make(key);
-    } catch (const std::system_error& error) {
-      room_->complain(error);
-      return false;
-    }
-    if (!entry->adopt(path)) return false;
+    // Reading the file takes its time, and others want their objects meanwhile.
+    const std::shared_ptr<DiskEntry> entry = make_anew(key);
+    if (!entry || !entry->adopt(path, stop)) return false;
     ::unlink(path.c_str());  // an equal object was there before
     return true;
   }
@@ -127,6 +118,20 @@ class DiskStore final : public Store {
         [open = open_, source = key.source, id = entry.get()] { open->closed(source, id); });
     open_->by_source[key.source] = {.entry = entry, .id = entry.get()};
     return entry;
+  }
+
+  /// An entry that nobody else holds yet; null: the disk does not let it be used.
+  std::shared_ptr<DiskEntry> make_anew(const Key& key) {
+    std::shared_ptr<DiskEntry> held;
+    const Lock lock(open_->mutex);
+    held = open_->find(key.source);
+    if (held) drop_held(*held);
+    try {
+      return make(key);
+    } catch (const std::system_error& error) {
+      room_->complain(error);
+      return nullptr;
+    }
   }
 
   std::shared_ptr<DiskEntry> make_entry(const Key& key) {

@@ -207,7 +207,8 @@ Usage MemoryPool::usage() const {
           .evicted = evicted_};
 }
 
-std::pair<Seal, MemoryObjectPtr> MemoryPool::seal(const MemoryObjectPtr& object, const Key& key) {
+std::pair<Seal, MemoryObjectPtr> MemoryPool::seal(const MemoryObjectPtr& object, const Key& key,
+                                                  const std::stop_token& stop) {
   std::uint64_t changes = 0;
   {
     const Lock lock(mutex_);
@@ -220,7 +221,7 @@ std::pair<Seal, MemoryObjectPtr> MemoryPool::seal(const MemoryObjectPtr& object,
   }
   Seal result = Seal::kFailed;
   try {
-    result = prove(*object, key);
+    result = prove(*object, key, stop);
   } catch (const std::exception& error) {
     log::error("cannot hash {}: {}", key.source, error.what());
   }
@@ -236,12 +237,12 @@ std::pair<Seal, MemoryObjectPtr> MemoryPool::seal(const MemoryObjectPtr& object,
   return {result, publish(object, key)};
 }
 
-Seal MemoryPool::prove(MemoryObject& object, const Key& key) {
+Seal MemoryPool::prove(MemoryObject& object, const Key& key, const std::stop_token& stop) {
   auto hasher = key.content ? Hasher::create(key.content->algorithm) : std::nullopt;
   if (!hasher) return Seal::kSealed;
   for (std::uint64_t index = 0; index * kBlockSize < object.size; ++index) {
     const BlockBytes bytes = block(object, index);
-    if (!bytes) return Seal::kIncomplete;
+    if (!bytes || stop.stop_requested()) return Seal::kIncomplete;
     hasher->update(*bytes);
   }
   if (hasher->finish() == *key.content) return Seal::kSealed;
@@ -273,17 +274,18 @@ MemoryObjectPtr MemoryPool::publish(const MemoryObjectPtr& object, const Key& ke
   return shared;
 }
 
-bool MemoryPool::fill(const MemoryObjectPtr& object, const Fd& file) {
+bool MemoryPool::fill(const MemoryObjectPtr& object, const Fd& file, const std::stop_token& stop) {
   if (size_of(file) != object->size) return false;
   std::vector<std::byte> bytes(kBlockSize);
   for (std::uint64_t at = 0; at < object->size; at += kBlockSize) {
     const auto part = std::span(bytes).first(block_length(*object, at / kBlockSize));
-    if (read_at(file, at, part) != part.size() || !write(object, at, part)) return false;
+    if (stop.stop_requested() || read_at(file, at, part) != part.size() || !write(object, at, part))
+      return false;
   }
   return true;
 }
 
-bool MemoryPool::adopt(const Key& key, const std::string& path) {
+bool MemoryPool::adopt(const Key& key, const std::string& path, const std::stop_token& stop) {
   if (key.size > limit_) return false;
   const Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!file) return false;
@@ -291,7 +293,7 @@ bool MemoryPool::adopt(const Key& key, const std::string& path) {
   MemoryObjectPtr object = acquire(key);
   bool kept = sealed(*object);
   try {
-    kept = kept || fill(object, file);
+    kept = kept || fill(object, file, stop);
   } catch (const std::system_error& error) {
     log::warning("cannot take over {}: {}", path, error.what());
   }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +33,7 @@ class MemoryPool {
   void release(MemoryObject& object);
   /// As Store's.
   void drop(const std::string& source);
-  bool adopt(const Key& key, const std::string& path);
+  bool adopt(const Key& key, const std::string& path, const std::stop_token& stop);
   Usage usage() const;
 
   /// As Entry's.
@@ -44,15 +45,16 @@ class MemoryPool {
   bool sealed(const MemoryObject& object) const;
   /// As Entry's; also the object that now holds the bytes: an equal one may have been sealed
   /// before.
-  std::pair<Seal, MemoryObjectPtr> seal(const MemoryObjectPtr& object, const Key& key);
+  std::pair<Seal, MemoryObjectPtr> seal(const MemoryObjectPtr& object, const Key& key,
+                                        const std::stop_token& stop);
 
  private:
   using BlockBytes = std::shared_ptr<const std::vector<std::byte>>;
   friend struct MemoryObject;
   using Lru = std::list<std::pair<MemoryObject*, std::uint64_t>>;  // (object, block), oldest first
 
-  bool fill(const MemoryObjectPtr& object, const Fd& file);
-  Seal prove(MemoryObject& object, const Key& key);
+  bool fill(const MemoryObjectPtr& object, const Fd& file, const std::stop_token& stop);
+  Seal prove(MemoryObject& object, const Key& key, const std::stop_token& stop);
   BlockBytes block(const MemoryObject& object, std::uint64_t index) const;
   MemoryObjectPtr publish(const MemoryObjectPtr& object, const Key& key) REQUIRES(mutex_);
   MemoryObjectPtr find_kept(const Key& key) REQUIRES(mutex_);

@@ -1,5 +1,6 @@
 #include "cache/memory_store.h"
 
+#include <stop_token>
 #include <string>
 
 #include "cache/memory_pool.h"
@@ -29,8 +30,8 @@ class MemoryEntry final : public Entry {
     return pool_->write(object(), offset, bytes);
   }
   std::uint64_t present() const noexcept override { return pool_->present(*object()); }
-  Seal seal() override {
-    auto [result, proven] = pool_->seal(object(), key_);
+  Seal seal(std::stop_token stop) override {
+    auto [result, proven] = pool_->seal(object(), key_, stop);
     const Lock lock(mutex_);
     object_ = proven;
     return result;
@@ -66,7 +67,9 @@ class MemoryStore final : public Store {
     std::erase_if(open_, [](const auto& item) { return item.second.expired(); });
     return entry;
   }
-  bool adopt(const Key& key, const std::string& path) override { return pool_->adopt(key, path); }
+  bool adopt(const Key& key, const std::string& path, std::stop_token stop) override {
+    return pool_->adopt(key, path, stop);
+  }
   void drop(const std::string& source) override {
     pool_->drop(source);
     const Lock lock(mutex_);

@@ -56,11 +56,13 @@ Fd duplicate(const Fd& fd) {
 }
 
 /// The checksums of all blocks of `data`.
-void write_sums(const Fd& data, std::uint64_t size, const MapFile& map) {
+void write_sums(const Fd& data, std::uint64_t size, const MapFile& map,
+                const std::stop_token& stop) {
   std::vector<std::byte> bytes(kBlocksPerRead * kBlockSize);
   std::vector<BlockSum> sums;
   for (std::uint64_t at = 0; at < size; at += bytes.size()) {
     const auto part = std::span(bytes).first(std::min<std::uint64_t>(bytes.size(), size - at));
+    if (stop.stop_requested()) throw_errno(ECANCELED, "stopped");
     if (read_at(data, at, part) != part.size()) throw_errno(EIO, "the file has become shorter");
     sums.clear();
     for (std::uint64_t begin = 0; begin < part.size(); begin += kBlockSize) {
@@ -151,7 +153,7 @@ BlockFilePtr take_back(const PrivateDirectory& files, const Key& key, const Bloc
 void unlock(const BlockFile& object) noexcept { ::flock(object.map().fd().get(), LOCK_UN); }
 
 BlockFilePtr replace_data(const PrivateDirectory& files, const Key& key, BlockFile& object,
-                          const std::string& path) {
+                          const std::string& path, const std::stop_token& stop) {
   Fd data = checked_fd(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC), path);
   struct stat status {};
   if (::fstat(data.get(), &status) != 0) throw_errno(errno, path);
@@ -161,7 +163,7 @@ BlockFilePtr replace_data(const PrivateDirectory& files, const Key& key, BlockFi
   if (status.st_dev != files.device()) throw_errno(EXDEV, path);
   try {
     object.clear();
-    write_sums(data, key.size, object.map());
+    write_sums(data, key.size, object.map(), stop);
     const std::string target = data_of(partial_name(key.source));
     if (::renameat(AT_FDCWD, path.c_str(), files.fd().get(), target.c_str()) != 0) {
       throw_errno(errno, "cannot take over " + path);

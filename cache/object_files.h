@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "cache/block_file.h"
@@ -40,8 +41,8 @@ void unlock(const BlockFile& object) noexcept;
 
 /// Puts the complete file at `path` in the place of the data of `object`, the partial one of `key`,
 /// with the checksums of its blocks, and opens the result. Throws system_error, EXDEV when it is on
-/// another file system; the file is then untouched and `object` empty.
+/// another file system, ECANCELED after `stop`; the file is then untouched and `object` empty.
 BlockFilePtr replace_data(const PrivateDirectory& files, const Key& key, BlockFile& object,
-                          const std::string& path);
+                          const std::string& path, const std::stop_token& stop);
 
 }  // namespace glancefs::cache

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 
 #include "base/fd.h"
@@ -41,7 +42,7 @@ struct Key {
 enum class Seal {
   kSealed,      ///< proven (or there was nothing to compare with) and durable
   kMismatch,    ///< the bytes are not what the source said; all blocks have been dropped
-  kIncomplete,  ///< blocks are missing (one may have been found damaged)
+  kIncomplete,  ///< blocks are missing (one may have been found damaged), or it was stopped
   kFailed,      ///< the disk would not make it durable; the blocks still serve
 };
 
@@ -72,8 +73,10 @@ class Entry {
   bool complete() const noexcept { return present() == key().size; }
 
   /// Proves a complete object by its hash, makes it durable and marks it so. Takes as long as
-  /// reading it; other methods go on meanwhile. Concurrent calls wait for one another.
-  virtual Seal seal() = 0;
+  /// reading it, unless `stop` is requested; other methods go on meanwhile. Concurrent calls wait
+  /// for one another.
+  virtual Seal seal(std::stop_token stop) = 0;
+  Seal seal() { return seal(std::stop_token{}); }
   virtual bool sealed() const noexcept = 0;
 
   /// The file with all the bytes, for the kernel to read by itself; null unless sealed, or when the
@@ -105,8 +108,10 @@ class Store {
 
   /// Makes the complete file at `path` (on the same file system, written and synced by the caller,
   /// its hash known to be `key.content`) the sealed object for `key`: takes the file over by
-  /// renaming it. False: it could not; the file is untouched.
-  virtual bool adopt(const Key& key, const std::string& path) = 0;
+  /// renaming it. Takes as long as reading it. False: it could not, or `stop` was requested; the
+  /// file is untouched.
+  virtual bool adopt(const Key& key, const std::string& path, std::stop_token stop) = 0;
+  bool adopt(const Key& key, const std::string& path) { return adopt(key, path, {}); }
 
   /// Forgets the object of `source`, if it is not shared with others. Whoever holds it keeps it.
   virtual void drop(const std::string& source) = 0;

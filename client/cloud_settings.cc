@@ -94,7 +94,7 @@ void set_service(const Settings& settings, Cloud& cloud) {
   const std::string type = value_of(settings, "image_service_type");
   if (!type.empty() && type != "image") {
     throw CloudError(
-        fmt::format("{}: image_service_type \"{}\" is not \"image\"", cloud.label(), type));
+        fmt::format(R"({}: image_service_type "{}" is not "image")", cloud.label(), type));
   }
   const std::string version = value_of(settings, "image_api_version");
   if (!version.empty() && version != "2" && !version.starts_with("2.")) {

@@ -6,8 +6,6 @@
 
 namespace glancefs::client {
 
-class TransferGuard;
-
 /// Thread-safe. `session` must outlive it.
 class Glance : public Images {
  public:
@@ -26,9 +24,6 @@ class Glance : public Images {
   Quota quota(std::stop_token stop) override;
 
  private:
-  bool take_part(TransferGuard& guard, const Image& image, bool ranged, std::stop_token stop);
-  void transfer(TransferGuard& guard, const Image& image, bool ranged, const std::stop_token& stop);
-
   Session& session_;
 };
 

@@ -3,7 +3,9 @@
 
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
+#include <utility>
 
 #include "cache/store.h"
 #include "client/images.h"
@@ -33,7 +35,7 @@ class Blocks {
   bool complete() const noexcept { return kept_ && kept_->complete(); }
   bool sealed() const noexcept { return kept_ && kept_->sealed(); }
   /// REQUIRES complete().
-  cache::Seal seal() { return kept_->seal(); }
+  cache::Seal seal(std::stop_token stop) { return kept_->seal(std::move(stop)); }
 
  private:
   const cache::EntryPtr kept_, spare_;

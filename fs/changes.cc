@@ -1,8 +1,9 @@
 #include "fs/changes.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
+
+#include <cstdio>
 
 #include "base/fd.h"
 #include "fs/names.h"

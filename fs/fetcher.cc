@@ -33,6 +33,7 @@ Fetcher::Fetcher(FetcherConfig config, client::Images& images, cache::Store& sto
 }
 
 Fetcher::~Fetcher() {
+  stopping_.request_stop();
   Waiters left;
   {
     Lock lock(mutex_);
@@ -91,7 +92,7 @@ void Fetcher::close(const std::shared_ptr<Reader>& reader) noexcept {
   progress_.notify_all();
 }
 
-bool Fetcher::proven(const Reader& reader) const { return reader.data->blocks.sealed(); }
+bool Fetcher::proven(const Reader& reader) { return reader.data->blocks.sealed(); }
 
 void Fetcher::read(const std::shared_ptr<Reader>& reader, cache::Extent range,
                    std::unique_ptr<PendingRead> pending) {
@@ -239,7 +240,8 @@ void Fetcher::download(const std::shared_ptr<Flight>& flight) {
 }
 
 void Fetcher::finish(const std::shared_ptr<Flight>& flight, const std::exception_ptr& failed) {
-  Waiters hit, stranded;
+  Waiters hit;
+  Waiters stranded;
   {
     Lock lock(mutex_);
     flights_.landed(flight);
@@ -275,40 +277,46 @@ void Fetcher::fetch_loop() {
   }
 }
 
+Fetcher::Leaving Fetcher::take_leaving(Time now, Time& next) {
+  Leaving leaving;
+  for (auto& [id, data] : open_) {
+    for (auto at = data->waiters.begin(); at != data->waiters.end();) {
+      const auto waiter = at++;
+      if ((*waiter)->pending->interrupted().stop_requested()) {
+        leaving.interrupted.splice(leaving.interrupted.end(), data->waiters, waiter);
+      } else if (data->sealing) {
+        continue;  // it waits for this machine, not for the network
+      } else if ((*waiter)->deadline <= now) {
+        leaving.late.splice(leaving.late.end(), data->waiters, waiter);
+      } else {
+        next = std::min(next, (*waiter)->deadline);
+      }
+    }
+  }
+  return leaving;
+}
+
 void Fetcher::watch_loop() {
   Lock lock(mutex_);
   while (!ending_) {
     const auto now = std::chrono::steady_clock::now();
-    auto next = now + std::chrono::hours(1);
-    Waiters late, interrupted;
-    for (auto& [id, data] : open_) {
-      for (auto at = data->waiters.begin(); at != data->waiters.end();) {
-        const auto waiter = at++;
-        if ((*waiter)->pending->interrupted().stop_requested()) {
-          interrupted.splice(interrupted.end(), data->waiters, waiter);
-        } else if (data->sealing) {
-          continue;  // it waits for this machine, not for the network
-        } else if ((*waiter)->deadline <= now) {
-          late.splice(late.end(), data->waiters, waiter);
-        } else {
-          next = std::min(next, (*waiter)->deadline);
-        }
-      }
-    }
-    if (late.empty() && interrupted.empty()) {
+    Time next = now + std::chrono::hours(1);
+    Leaving leaving = take_leaving(now, next);
+    if (leaving.late.empty() && leaving.interrupted.empty()) {
       watch_until_ = next;
       watch_.wait_until(mutex_, next);
       watch_until_ = Time::min();
       continue;
     }
     lock.unlock();
-    for (const auto& waiter : interrupted) waiter->pending->fail(failure(EINTR, "interrupted"));
-    for (const auto& waiter : late) {
+    for (const auto& waiter : leaving.interrupted) {
+      waiter->pending->fail(failure(EINTR, "interrupted"));
+    }
+    for (const auto& waiter : leaving.late) {
       waiter->pending->fail(failure(
           ETIMEDOUT, "no data of image " + waiter->reader->data->image->id + " came in time"));
     }
-    late.clear();
-    interrupted.clear();
+    leaving = {};  // what waiters hold is not let go under the lock
     lock.lock();
   }
 }
@@ -328,7 +336,7 @@ void Fetcher::seal_loop() {
 }
 
 void Fetcher::seal(const std::shared_ptr<ImageData>& data) {
-  const cache::Seal result = data->blocks.seal();
+  const cache::Seal result = data->blocks.seal(stopping_.get_token());
   Waiters waiting;
   {
     Lock lock(mutex_);

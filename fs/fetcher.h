@@ -45,7 +45,7 @@ class Fetcher {
   std::shared_ptr<Reader> open(const client::ImagePtr& image);
   void close(const std::shared_ptr<Reader>& reader) noexcept;
   /// Whether the bytes are proven, so that the kernel may keep its pages.
-  bool proven(const Reader& reader) const;
+  static bool proven(const Reader& reader);
 
   /// Answers `pending` with the bytes of `range`, now or later, and fetches ahead as the reads of
   /// `reader` suggest. REQUIRES the range within the image, not empty.
@@ -59,6 +59,8 @@ class Fetcher {
   std::uint64_t fetched_bytes() const noexcept;
 
  private:
+  using Time = std::chrono::steady_clock::time_point;
+
   void park(std::unique_ptr<Waiter> waiter, cache::Extent ahead);
   void plan(const std::shared_ptr<ImageData>& data, cache::Extent range, cache::Extent ahead)
       REQUIRES(mutex_);
@@ -69,11 +71,17 @@ class Fetcher {
   void deliver(Flight& flight, std::uint64_t offset, std::span<const std::byte> bytes);
   void hold_back(const Flight& flight);
   void download(const std::shared_ptr<Flight>& flight);
-  void finish(const std::shared_ptr<Flight>& flight, const std::exception_ptr& failure);
+  void finish(const std::shared_ptr<Flight>& flight, const std::exception_ptr& failed);
   std::shared_ptr<Flight> take();
   void seal(const std::shared_ptr<ImageData>& data);
 
   void fetch_loop();
+  /// Waiters that give up now: interrupted ones and late ones. When to look again: `next`.
+  struct Leaving {
+    Waiters interrupted;
+    Waiters late;
+  };
+  Leaving take_leaving(Time now, Time& next) REQUIRES(mutex_);
   void watch_loop();
   void seal_loop();
 
@@ -83,6 +91,7 @@ class Fetcher {
   cache::Store& store_;
   const std::unique_ptr<cache::Store> spare_;
   std::atomic<std::uint64_t> fetched_{0};
+  std::stop_source stopping_;  ///< ends hashing
 
   mutable Mutex mutex_;
   Condition work_;      ///< a flight was queued
@@ -90,7 +99,6 @@ class Fetcher {
   Condition progress_;  ///< a reader went on (for downloads that must not run too far ahead)
   Condition complete_;  ///< an image became complete
   bool ending_ GUARDED_BY(mutex_) = false;
-  using Time = std::chrono::steady_clock::time_point;
   Time watch_until_ GUARDED_BY(mutex_) = Time::min();  ///< when the watcher will look by itself
   std::unordered_map<std::string, std::shared_ptr<ImageData>> open_ GUARDED_BY(mutex_);
   Flights flights_ GUARDED_BY(mutex_);

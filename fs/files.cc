@@ -183,12 +183,16 @@ void Files::truncate(Handle& handle, std::uint64_t size) {
 // Only a close by the process that made the file, after it wrote something, says that the file is
 // whole: shells close a copy of the descriptor before the first byte, and their children close
 // theirs.
+bool Files::flush_uploads(const Handle& handle, const Caller& caller) {
+  const auto* file = dynamic_cast<const UploadHandle*>(&handle);
+  if (file == nullptr || !file->writable || !file->upload->dirty()) return false;
+  if (file->sender != kAnybody && file->sender != caller.pid) return false;
+  return !Uploads::is_local_name(file->upload->image().name.value_or(""));
+}
+
 void Files::flush(Handle& handle, const Caller& caller, std::stop_token stop) {
-  auto* file = dynamic_cast<UploadHandle*>(&handle);
-  if (file == nullptr || !file->writable || !file->upload->dirty()) return;
-  if (file->sender != kAnybody && file->sender != caller.pid) return;
-  if (Uploads::is_local_name(file->upload->image().name.value_or(""))) return;
-  uploads_.publish(file->upload, std::move(stop));
+  if (!flush_uploads(handle, caller)) return;
+  uploads_.publish(dynamic_cast<UploadHandle&>(handle).upload, std::move(stop));
 }
 
 void Files::sync(Handle& handle) {

@@ -37,6 +37,7 @@ class Files {
             std::unique_ptr<PendingRead> reader);
   static void write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes);
   static void truncate(Handle& handle, std::uint64_t size);
+  static bool flush_uploads(const Handle& handle, const Caller& caller);
   void flush(Handle& handle, const Caller& caller, std::stop_token stop);
   static void sync(Handle& handle);
   void release(std::unique_ptr<Handle> handle) noexcept;

@@ -13,6 +13,7 @@
 #include "fs/files.h"
 #include "fs/names.h"
 #include "fs/stat.h"
+#include "fs/status.h"
 #include "fs/tree.h"
 #include "fs/uploads.h"
 #include "fs/xattrs.h"
@@ -23,12 +24,6 @@ namespace {
 // df without a quota: so much that no program refuses to begin.
 constexpr std::uint64_t kPlenty = 1ULL << 50;
 constexpr std::uint64_t kPlentyOfFiles = 1ULL << 32;
-
-std::string amount(std::uint64_t bytes) {
-  constexpr std::uint64_t kMiB = 1024 * 1024;
-  if (bytes < kMiB) return fmt::format("{} KiB", (bytes + 1023) / 1024);
-  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / kMiB);
-}
 
 }  // namespace
 
@@ -54,13 +49,19 @@ struct Filesystem::Parts {
                 images, store, spools, tree, failures),
         files(config, tree, catalogue, fetcher, uploads, control),
         changes(config, images, tree, catalogue, uploads) {
-    control.add("status", [this] { return status(); });
+    control.add("status", [this] {
+      return status_text({.config = config,
+                          .images = tree.totals(),
+                          .catalogue_age = catalogue.age(),
+                          .catalogue_trouble = catalogue.trouble(),
+                          .cache = store.usage(),
+                          .fetched = fetcher.fetched_bytes()});
+    });
     control.add("transfers", [this] { return fetcher.transfers(); });
     control.add("pending", [this] { return uploads.pending(); });
     control.add("errors", [this] { return failures.text(); });
   }
 
-  std::string status() const;
   std::optional<std::string> local_xattr(NodeId node, std::string_view name) const;
   std::string cached(const client::Image& image) const;
   Entry entry(const Node& node) const {
@@ -99,25 +100,6 @@ struct Filesystem::Parts {
   Files files;
   Changes changes;
 };
-
-std::string Filesystem::Parts::status() const {
-  const Tree::Totals totals = tree.totals();
-  const cache::Usage usage = store.usage();
-  const std::string trouble = catalogue.trouble();
-  std::string text;
-  text += fmt::format("cloud      {}\n", config.label);
-  text += fmt::format("endpoint   {}\n", config.endpoint);
-  text += fmt::format("project    {} {}\n", config.project_name, config.project_id);
-  text += fmt::format("images     {} ({} of this project, {})\n", totals.images, totals.own_images,
-                      amount(totals.own_bytes));
-  text += fmt::format("catalogue  {} s old{}{}\n", catalogue.age().count(),
-                      trouble.empty() ? "" : ", not refreshed: ", trouble);
-  text +=
-      fmt::format("cache      {} of {} in {} images, {} read, {} evicted\n", amount(usage.bytes),
-                  amount(usage.limit), usage.objects, amount(usage.hits), amount(usage.evicted));
-  text += fmt::format("fetched    {}\n", amount(fetcher.fetched_bytes()));
-  return text;
-}
 
 // How much of an image is on this machine: "100%" only when it is complete.
 std::string Filesystem::Parts::cached(const client::Image& image) const {
@@ -209,6 +191,10 @@ std::vector<DirectoryEntry> Filesystem::list(NodeId directory) const {
   }
 }
 
+NodeId Filesystem::parent(NodeId directory) {
+  return directory == kByIdNode ? NodeId{kControlNode} : kRootNode;
+}
+
 std::optional<std::string> Filesystem::xattr(NodeId node, std::string_view name) const {
   if (name.starts_with(kLocalXattrPrefix)) {
     return parts_->local_xattr(node, name.substr(kLocalXattrPrefix.size()));
@@ -246,6 +232,10 @@ Statistics Filesystem::statistics() const {
 
 void Filesystem::write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes) {
   Files::write(handle, offset, bytes);
+}
+
+bool Filesystem::flush_uploads(const Handle& handle, Caller caller) const {
+  return Files::flush_uploads(handle, caller);
 }
 
 void Filesystem::read(Handle& handle, std::uint64_t offset, std::size_t size,

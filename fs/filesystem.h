@@ -155,6 +155,8 @@ class Filesystem {
   std::chrono::milliseconds attributes_valid(NodeId node) const;
   /// Everything in a directory except "." and "..", as it is now. ENOTDIR.
   std::vector<DirectoryEntry> list(NodeId directory) const;
+  /// The directory above a directory.
+  static NodeId parent(NodeId directory);
   /// nullopt: no such attribute. Names without "user." never have a value.
   std::optional<std::string> xattr(NodeId node, std::string_view name) const;
   std::vector<std::string> xattr_names(NodeId node) const;
@@ -162,6 +164,8 @@ class Filesystem {
   /// Into the spool of a file being written. EBADF, EPERM (an image's bytes), EFBIG, ENOSPC,
   /// EDQUOT.
   void write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes);
+  /// Whether flush() would upload now; if not, there is no need to call it.
+  bool flush_uploads(const Handle& handle, Caller caller) const;
 
   // Parking.
 

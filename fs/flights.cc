@@ -5,7 +5,7 @@
 namespace glancefs::fs {
 namespace {
 
-constexpr std::uint64_t kMiB = 1024 * 1024;
+constexpr std::uint64_t kMiB = 1024UL * 1024;
 // A request costs Glance some 8 ms whatever its size: shorter ranges waste it, longer ones
 // unbalance the parallel streams.
 constexpr std::uint64_t kSmallestRange = kMiB;

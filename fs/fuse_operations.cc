@@ -1,7 +1,6 @@
 #include "fs/fuse_operations.h"
 
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,6 +10,7 @@
 
 #include "fs/fuse_directory.h"
 #include "fs/fuse_request.h"
+#include "fs/fuse_xattrs.h"
 
 namespace glancefs::fs {
 namespace {
@@ -19,8 +19,7 @@ namespace {
 // for the network counts: a few stalled images would stop reading of all others.
 constexpr unsigned kMaxBackground = 512;
 constexpr unsigned kCongestion = 384;
-constexpr unsigned kMaxWrite = 1024 * 1024;   // what the kernel sends at most
-constexpr std::size_t kXattrListMax = 65536;  // of the VFS; a longer list is E2BIG as a whole
+constexpr unsigned kMaxWrite = 1024 * 1024;  // what the kernel sends at most
 
 void init(void* userdata, fuse_conn_info* connection) {
   // Not wanted: splice (no gain measured, often a loss), the write-back cache (its errors would
@@ -157,17 +156,21 @@ void write(fuse_req_t raw, fuse_ino_t node, const char* bytes, std::size_t size,
   });
 }
 
+// Most closes have nothing to send; they must not queue behind those that have.
 void flush(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
-  OpenFile& file = OpenTable<OpenFile>::at(info->fh);
-  if (!file.writable) {
-    fuse_reply_err(raw, 0);
-    return;
-  }
-  dispatch(shell_of(raw).transfers, raw, "flush", node,
-           [&file](Request& request, std::stop_token stop) {
-             request.files().flush(*file.handle, request.caller(), std::move(stop));
-             return Done{};
-           });
+  Request request(raw, "flush", node);
+  attempt(request, [&] {
+    OpenFile& file = OpenTable<OpenFile>::at(info->fh);
+    const Caller caller = file.writable ? request.caller() : Caller{};
+    if (!file.writable || !request.files().flush_uploads(*file.handle, caller)) {
+      return request.answer(Done{});
+    }
+    Executor& transfers = request.shell().transfers;
+    dispatch(transfers, std::move(request), [&file, caller](Request& asked, std::stop_token stop) {
+      asked.files().flush(*file.handle, caller, std::move(stop));
+      return Done{};
+    });
+  });
 }
 
 void fsync(fuse_req_t raw, fuse_ino_t node, int /*data_only*/, fuse_file_info* info) {
@@ -192,12 +195,9 @@ void release(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
 }
 
 void opendir(fuse_req_t raw, fuse_ino_t node, fuse_file_info* /*info*/) {
-  serve(raw, "opendir", node, [&](Request& request) {
-    const auto parent = request.files().find(node, "..");
+  serve(raw, "opendir", node, [&](Request& /*request*/) {
     return std::make_unique<OpenDirectory>(
-        OpenDirectory{.node = node,
-                      .parent = parent && parent->node != 0 ? parent->node : kRootNode,
-                      .entries = {}});
+        OpenDirectory{.node = node, .parent = Filesystem::parent(node), .entries = {}});
   });
 }
 
@@ -230,68 +230,6 @@ void statfs(fuse_req_t raw, fuse_ino_t node) {
   serve(raw, "statfs", node, [](Request& request) { return request.files().statistics(); });
 }
 
-// Only user.* can have a value. Programs ask for the others of every file (ls -l for ACLs, cp for
-// capabilities, several times each), so they are answered before anything else happens.
-constexpr std::string_view kUser = "user.";
-constexpr std::string_view kSecurity = "security.";
-
-void getxattr(fuse_req_t raw, fuse_ino_t node, const char* name, std::size_t size) {
-  const std::string_view key(name);
-  if (!key.starts_with(kUser)) {
-    fuse_reply_err(raw, key.starts_with(kSecurity) ? ENODATA : ENOTSUP);
-    return;
-  }
-  Request request(raw, "getxattr", node);
-  attempt(request, [&] {
-    const auto value = request.files().xattr(node, key);
-    if (!value) return request.fail(ENODATA);
-    request.answer(Sized{*value, size});
-  });
-}
-
-void listxattr(fuse_req_t raw, fuse_ino_t node, std::size_t size) {
-  Request request(raw, "listxattr", node);
-  attempt(request, [&] {
-    std::string names;
-    for (const std::string& name : request.files().xattr_names(node)) {
-      if (names.size() + name.size() + 1 > kXattrListMax) break;
-      names.append(name).push_back('\0');
-    }
-    request.answer(Sized{names, size});
-  });
-}
-
-XattrMode xattr_mode(int flags) {
-  if ((flags & XATTR_CREATE) != 0) return XattrMode::kCreate;
-  return (flags & XATTR_REPLACE) != 0 ? XattrMode::kReplace : XattrMode::kSet;
-}
-
-void setxattr(fuse_req_t raw, fuse_ino_t node, const char* name, const char* value,
-              std::size_t size, int flags) {
-  if (!std::string_view(name).starts_with(kUser)) {
-    fuse_reply_err(raw, ENOTSUP);
-    return;
-  }
-  dispatch(shell_of(raw).metadata, raw, "setxattr", node,
-           [node, name = std::string(name), value = std::string(value, size),
-            mode = xattr_mode(flags)](Request& request, std::stop_token stop) {
-             request.files().set_xattr(node, name, value, mode, std::move(stop));
-             return Done{};
-           });
-}
-
-void removexattr(fuse_req_t raw, fuse_ino_t node, const char* name) {
-  if (!std::string_view(name).starts_with(kUser)) {
-    fuse_reply_err(raw, ENOTSUP);
-    return;
-  }
-  dispatch(shell_of(raw).metadata, raw, "removexattr", node,
-           [node, name = std::string(name)](Request& request, std::stop_token stop) {
-             request.files().remove_xattr(node, name, std::move(stop));
-             return Done{};
-           });
-}
-
 fuse_lowlevel_ops make_operations() noexcept {
   fuse_lowlevel_ops all{};
   all.init = init;
@@ -315,12 +253,9 @@ fuse_lowlevel_ops make_operations() noexcept {
   all.readdir = readdir;
   all.releasedir = releasedir;
   all.statfs = statfs;
-  all.setxattr = setxattr;
-  all.getxattr = getxattr;
-  all.listxattr = listxattr;
-  all.removexattr = removexattr;
   all.create = create;
   all.readdirplus = readdirplus;
+  add_xattr_operations(all);
   return all;
 }
 

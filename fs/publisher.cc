@@ -77,16 +77,23 @@ class Publisher::Attempt {
 
   /// The finished image, or nullopt: once more.
   std::optional<Image> run(bool last) {
-    const std::optional<Image> finished = prepare();
+    std::optional<Image> finished = prepare();
     if (finished) return finished;
     if (source_.size() == 0) return images_.show(upload_.image().id, stop_);
     try {
       source_.restart();  // an attempt before this one may have read some of it
       images_.upload(upload_.image().id, source_, stop_);
     } catch (const client::HttpError& error) {
-      return judge(error, last);
+      // An answer may be lost although all went well.
+      std::optional<Image> image = settled();
+      if (image && proven(*image)) return image;
+      if (!image) throw_errno(ESTALE, "image " + upload_.image().id + " was deleted meanwhile");
+      if (last || !worth_repeating(error)) throw;
+      log::warning("upload of image {} failed, trying again: {}", image->id, error.what());
+      step_back(*image, error);
+      return std::nullopt;
     }
-    const std::optional<Image> image = settled();
+    std::optional<Image> image = settled();
     if (image && proven(*image)) return image;
     clean_up();
     throw_errno(EIO, "what Glance stored of image " + upload_.image().id +
@@ -109,8 +116,8 @@ class Publisher::Attempt {
   /// Sees to it that there is a queued record that takes the data. Answers the image if it turns
   /// out to be finished: the answer to an earlier upload was lost, or its process died.
   std::optional<Image> prepare() {
-    const std::optional<Image> known = images_.show(upload_.image().id, stop_);
-    if (known && known->status == Status::kActive && proven(*known)) return known;
+    std::optional<Image> known = images_.show(upload_.image().id, stop_);
+    if (known && proven(*known)) return known;
     if (known && known->status == Status::kQueued && !poisoned(*known)) {
       bring_up_to_date(*known);
       return std::nullopt;
@@ -159,20 +166,13 @@ class Publisher::Attempt {
     if (!changes.empty()) images_.update(known.id, changes, stop_);
   }
 
-  /// What became of an upload that ended in `error`: an answer may be lost although all went well.
-  std::optional<Image> judge(const client::HttpError& error, bool last) {
-    const std::optional<Image> image = settled();
-    if (image && image->status == Status::kActive && proven(*image)) return image;
-    if (!image) throw_errno(ESTALE, "image " + upload_.image().id + " was deleted meanwhile");
-    const bool clean = image->status == Status::kQueued && !poisoned(*image);
-    if (last || !worth_repeating(error)) throw error;
-    log::warning("upload of image {} failed, trying again: {}", image->id, error.what());
+  /// After an upload that ended in `error`: away with a record that takes no other.
+  void step_back(const Image& image, const client::HttpError& error) {
+    const bool clean = image.status == Status::kQueued && !poisoned(image);
     // After a 500 the store may hold a leftover of this id, which would refuse it for ever.
-    if (!clean || (error.status() == 500 && !upload_.found())) {
-      images_.remove(image->id, stop_);
-      upload_.renew_id();
-    }
-    return std::nullopt;
+    if (clean && (error.status() != 500 || upload_.found())) return;
+    images_.remove(image.id, stop_);
+    upload_.renew_id();
   }
 
   /// The record, after it has had time to leave "saving".

@@ -7,9 +7,8 @@ namespace glancefs::fs {
 SpoolSource::SpoolSource(Upload& upload, std::string algorithm)
     : upload_(upload),
       algorithm_(std::move(algorithm)),
-      size_(upload.spool().size()) {
-  restart();
-}
+      size_(upload.spool().size()),
+      hasher_(cache::Hasher::create(algorithm_)) {}
 
 std::size_t SpoolSource::read(std::span<std::byte> into) {
   const std::size_t done = upload_.spool().read(position_, into);
@@ -32,7 +31,7 @@ std::optional<cache::Digest> SpoolSource::digest(const std::string& algorithm) {
   if (digest_ && digest_->algorithm == algorithm) return digest_;
   auto hasher = cache::Hasher::create(algorithm);
   if (!hasher) return std::nullopt;
-  std::vector<std::byte> buffer(256 * 1024);
+  std::vector<std::byte> buffer(256UL * 1024);
   std::uint64_t offset = 0;
   while (const std::size_t done = upload_.spool().read(offset, buffer)) {
     hasher->update(std::span(buffer).first(done));

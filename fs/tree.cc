@@ -184,9 +184,11 @@ std::string Tree::name_in(const Group& group, const Item& item) const {
   const std::string& id = item.node.image->id;
   if (item.key == id) return id;
   const std::string alias = alias_name(item.key, id);
-  const bool unique = std::ranges::none_of(group, [&](NodeId other) {
-    return other != item.node.id && items_.at(other).node.image->id.starts_with(id.substr(0, 8));
-  });
+  bool unique = true;
+  for (const NodeId other : group) {
+    const Item& rival = items_.at(other);
+    if (&rival != &item && rival.node.image->id.starts_with(id.substr(0, 8))) unique = false;
+  }
   return unique ? alias : long_alias_name(item.key, id);
 }
 

@@ -32,9 +32,9 @@ Upload::Upload(std::unique_ptr<cache::Spool> spool, client::Image image, bool fo
     : spool_(std::move(spool)),
       found_(found),
       record_(spool_->record()),
-      image_(std::move(image)) {
-  // What an earlier process left behind has bytes that no upload of this one has tried to send.
-  dirty_ = spool_->size() > 0;
+      image_(std::move(image)),
+      // What an earlier process left behind has bytes that no upload of this one has tried to send.
+      dirty_(spool_->size() > 0) {
   if (record_.state == cache::SpoolState::kFailed) state_ = State::kFailed;
 }
 

@@ -22,8 +22,8 @@ class AnyStop {
 
  private:
   struct Request {
-    std::stop_source source;
-    void operator()() { source.request_stop(); }
+    mutable std::stop_source source;
+    void operator()() const { source.request_stop(); }
   };
   std::stop_source source_;
   std::stop_callback<Request> a_, b_, c_;
@@ -110,17 +110,18 @@ void Uploads::publish(const std::shared_ptr<Upload>& upload, std::stop_token sto
     upload->fail(describe(std::current_exception()));
     throw;
   }
-  complete(*upload, former_id, image);
+  complete(*upload, former_id, image, any.token());
   failures_.clear(node_of_image(image.id));
   apply_later(*upload, std::move(image), any.token());
 }
 
 // From here on the file is an image like any other; its spool becomes the cache entry, so that what
 // was just written need not be fetched.
-void Uploads::complete(Upload& upload, const std::string& former_id, const client::Image& image) {
+void Uploads::complete(Upload& upload, const std::string& former_id, const client::Image& image,
+                       std::stop_token stop) {
   upload.finish(image);
   if (image.status == client::Status::kActive && !image.hash.empty()) {
-    store_.adopt(cache_key(config_.endpoint, image), upload.spool().path());
+    store_.adopt(cache_key(config_.endpoint, image), upload.spool().path(), std::move(stop));
   }
   upload.spool().discard();
   if (former_id != image.id) tree_.erase(former_id);

@@ -65,7 +65,8 @@ class Uploads {
   using Time = std::chrono::steady_clock::time_point;
   std::shared_ptr<Upload> add(std::unique_ptr<cache::Spool> spool, client::Image image, bool found);
   void recover();
-  void complete(Upload& upload, const std::string& former_id, const client::Image& image);
+  void complete(Upload& upload, const std::string& former_id, const client::Image& image,
+                std::stop_token stop);
   void apply_later(Upload& upload, client::Image image, std::stop_token stop);
   void work();
 

@@ -161,6 +161,19 @@ TYPED_TEST_P(StoreContract, SealsWhatHasTheRightHash) {
   EXPECT_EQ(store->open(unnamed->key()), unnamed);
 }
 
+TYPED_TEST_P(StoreContract, SealsLaterWhatWasStopped) {
+  const auto store = this->make();
+  const auto bytes = sample_bytes(3 * kBlockSize + 9);
+  const auto entry = store->open(key_for("a", bytes));
+  ASSERT_TRUE(entry->write(0, bytes));
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(entry->seal(stop.get_token()), Seal::kIncomplete);
+  EXPECT_FALSE(entry->sealed());
+  EXPECT_EQ(read_all(*entry), bytes);
+  EXPECT_EQ(entry->seal(), Seal::kSealed);
+}
+
 TYPED_TEST_P(StoreContract, DropsAllBlocksWhenTheHashIsAnother) {
   const auto store = this->make();
   const auto bytes = sample_bytes(3 * kBlockSize), others = sample_bytes(3 * kBlockSize, 2);
@@ -301,10 +314,10 @@ REGISTER_TYPED_TEST_SUITE_P(StoreContract, BeginsEmpty, ReturnsTheBytesItWasGive
                             KnowsWhatIsMissing, NeverReplacesABlock,
                             GivesTheSameObjectWhileItIsHeld, KeepsWhatNobodyHolds,
                             DropsAnObjectWhoseSizeOrContentHasChanged, SealsWhatHasTheRightHash,
-                            DropsAllBlocksWhenTheHashIsAnother, SealsAnEmptyObject,
-                            SharesProvenBytesByTheirHash, JoinsTwoThatTurnOutEqual,
-                            NeverSharesByAForgeableHash, GivesNothingToAnotherWhoClaimsAHash,
-                            TreatsADigestThatIsNoneAsAMismatch, TakesSourcesOfAnyBytes,
-                            ServesManyThreadsAtOnce);
+                            SealsLaterWhatWasStopped, DropsAllBlocksWhenTheHashIsAnother,
+                            SealsAnEmptyObject, SharesProvenBytesByTheirHash,
+                            JoinsTwoThatTurnOutEqual, NeverSharesByAForgeableHash,
+                            GivesNothingToAnotherWhoClaimsAHash, TreatsADigestThatIsNoneAsAMismatch,
+                            TakesSourcesOfAnyBytes, ServesManyThreadsAtOnce);
 
 }  // namespace glancefs::cache

@@ -116,9 +116,24 @@ TYPED_TEST_P(StoreRoomContract, AdoptsAWholeFile) {
   EXPECT_TRUE(store->open(key_for("b", bytes))->sealed());
 }
 
+TYPED_TEST_P(StoreRoomContract, LeavesTheFileWhenStopped) {
+  const auto store = this->make();
+  const auto bytes = sample_bytes(3 * kBlockSize + 100);
+  const std::string path = this->top_ / "upload";
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_FALSE(store->adopt(key_for("a", bytes), path, stop.get_token()));
+  EXPECT_EQ(std::filesystem::file_size(path), bytes.size());
+  EXPECT_FALSE(store->open(key_for("a", bytes))->sealed());
+  EXPECT_TRUE(store->adopt(key_for("a", bytes), path)) << "the next one may";
+}
+
 REGISTER_TYPED_TEST_SUITE_P(StoreRoomContract, StaysWithinItsLimit, GivesUpTheObjectUsedLongestAgo,
                             ServesAnObjectLargerThanItsLimit, KeepsNothingWithoutRoom,
                             ForgetsWhatIsDropped, KeepsWhatIsSharedWithOthersThanTheDropped,
-                            AdoptsAWholeFile);
+                            AdoptsAWholeFile, LeavesTheFileWhenStopped);
 
 }  // namespace glancefs::cache

@@ -48,7 +48,7 @@ class NoImages : public client::Images {
 class NoStore : public cache::Store {
  public:
   cache::EntryPtr open(const cache::Key&) override { unused(); }
-  bool adopt(const cache::Key&, const std::string&) override { unused(); }
+  bool adopt(const cache::Key&, const std::string&, std::stop_token) override { unused(); }
   void drop(const std::string&) override { unused(); }
   cache::Usage usage() const override { unused(); }
 };
@@ -175,6 +175,8 @@ std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name
                                             Caller caller, std::stop_token) {
   return call(parts_->fake.create, parent, name, flags, caller);
 }
+NodeId Filesystem::parent(NodeId) { return kRootNode; }
+bool Filesystem::flush_uploads(const Handle&, Caller) const { return parts_->fake.flush_uploads; }
 void Filesystem::flush(Handle&, Caller caller, std::stop_token stop) {
   call(parts_->fake.flush, caller, std::move(stop));
 }

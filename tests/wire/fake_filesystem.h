@@ -33,6 +33,7 @@ struct FakeFiles {
   std::function<fs::Opened(fs::NodeId, int, Stop)> open;
   std::function<std::pair<fs::Entry, fs::Opened>(fs::NodeId, std::string_view, int, fs::Caller)>
       create;
+  bool flush_uploads = true;
   std::function<void(fs::Caller, Stop)> flush;
   std::function<void()> sync;
   std::function<void(fs::Handle&)> release;

@@ -173,6 +173,8 @@ TEST_F(WaitingWireTest, NothingThatStallsStopsTheOthers) {
   expect_alive();
   EXPECT_NE(open_file(7), 0U);
   EXPECT_EQ(kernel.wait(send_flush(5, reader)).error, 0);  // a reader's close
+  fake.flush_uploads = false;
+  EXPECT_EQ(kernel.wait(send_flush(6, writer)).error, 0);  // a writer's, with nothing to send
   for (const std::uint64_t read : reads) kernel.interrupt(read);
   for (const std::uint64_t flush : flushes) kernel.interrupt(flush);
   for (const std::uint64_t read : reads) EXPECT_EQ(kernel.wait(read).error, EINTR);

@@ -1,0 +1,30 @@
+#include "client/glance_request.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "base/fd.h"
+#include "base/log.h"
+
+namespace glancefs::client {
+
+std::string image_path(std::string_view id) {
+  if (!is_uuid(id)) throw_errno(EINVAL, "not an image id");
+  return "/v2/images/" + std::string(id);
+}
+
+Request request_for(std::string method, std::string path) {
+  Request request;
+  request.method = std::move(method);
+  request.url = std::move(path);
+  return request;
+}
+
+void not_as_asked(Operation operation, const std::string& request, const Response& answer,
+                  const std::string& what) {
+  const std::string* id = answer.headers.find("X-Openstack-Request-Id");
+  throw HttpError(operation, answer.status, request, what,
+                  id == nullptr ? std::string() : log::printable(*id));
+}
+
+}  // namespace glancefs::client

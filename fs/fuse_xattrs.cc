@@ -1,0 +1,88 @@
+#include "fs/fuse_xattrs.h"
+
+#include <sys/xattr.h>
+
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "fs/fuse_request.h"
+
+namespace glancefs::fs {
+namespace {
+
+constexpr std::size_t kXattrListMax = 65536;  // of the VFS; a longer list is E2BIG as a whole
+
+// Only user.* can have a value. Programs ask for the others of every file (ls -l for ACLs, cp for
+// capabilities, several times each), so they are answered before anything else happens.
+constexpr std::string_view kUser = "user.";
+constexpr std::string_view kSecurity = "security.";
+
+void getxattr(fuse_req_t raw, fuse_ino_t node, const char* name, std::size_t size) {
+  const std::string_view key(name);
+  if (!key.starts_with(kUser)) {
+    fuse_reply_err(raw, key.starts_with(kSecurity) ? ENODATA : ENOTSUP);
+    return;
+  }
+  Request request(raw, "getxattr", node);
+  attempt(request, [&] {
+    const auto value = request.files().xattr(node, key);
+    if (!value) return request.fail(ENODATA);
+    request.answer(Sized{*value, size});
+  });
+}
+
+void listxattr(fuse_req_t raw, fuse_ino_t node, std::size_t size) {
+  Request request(raw, "listxattr", node);
+  attempt(request, [&] {
+    std::string names;
+    for (const std::string& name : request.files().xattr_names(node)) {
+      if (names.size() + name.size() + 1 > kXattrListMax) break;
+      names.append(name).push_back('\0');
+    }
+    request.answer(Sized{names, size});
+  });
+}
+
+XattrMode xattr_mode(int flags) {
+  if ((flags & XATTR_CREATE) != 0) return XattrMode::kCreate;
+  return (flags & XATTR_REPLACE) != 0 ? XattrMode::kReplace : XattrMode::kSet;
+}
+
+void setxattr(fuse_req_t raw, fuse_ino_t node, const char* name, const char* value,
+              std::size_t size, int flags) {
+  if (!std::string_view(name).starts_with(kUser)) {
+    fuse_reply_err(raw, ENOTSUP);
+    return;
+  }
+  dispatch(shell_of(raw).metadata, raw, "setxattr", node,
+           [node, name = std::string(name), value = std::string(value, size),
+            mode = xattr_mode(flags)](Request& request, std::stop_token stop) {
+             request.files().set_xattr(node, name, value, mode, std::move(stop));
+             return Done{};
+           });
+}
+
+void removexattr(fuse_req_t raw, fuse_ino_t node, const char* name) {
+  if (!std::string_view(name).starts_with(kUser)) {
+    fuse_reply_err(raw, ENOTSUP);
+    return;
+  }
+  dispatch(shell_of(raw).metadata, raw, "removexattr", node,
+           [node, name = std::string(name)](Request& request, std::stop_token stop) {
+             request.files().remove_xattr(node, name, std::move(stop));
+             return Done{};
+           });
+}
+
+}  // namespace
+
+void add_xattr_operations(fuse_lowlevel_ops& all) noexcept {
+  all.setxattr = setxattr;
+  all.getxattr = getxattr;
+  all.listxattr = listxattr;
+  all.removexattr = removexattr;
+}
+
+}  // namespace glancefs::fs

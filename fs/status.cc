@@ -1,0 +1,36 @@
+#include "fs/status.h"
+
+#include <fmt/format.h>
+
+namespace glancefs::fs {
+namespace {
+
+std::string amount(std::uint64_t bytes) {
+  constexpr std::uint64_t kMiB = 1024UL * 1024;
+  if (bytes < kMiB) return fmt::format("{} KiB", (bytes + 1023) / 1024);
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / kMiB);
+}
+
+}  // namespace
+
+std::string status_text(const Status& status) {
+  const Config& config = status.config;
+  const Tree::Totals& images = status.images;
+  const cache::Usage& cache = status.cache;
+  const std::string& trouble = status.catalogue_trouble;
+  std::string text;
+  text += fmt::format("cloud      {}\n", config.label);
+  text += fmt::format("endpoint   {}\n", config.endpoint);
+  text += fmt::format("project    {} {}\n", config.project_name, config.project_id);
+  text += fmt::format("images     {} ({} of this project, {})\n", images.images, images.own_images,
+                      amount(images.own_bytes));
+  text += fmt::format("catalogue  {} s old{}{}\n", status.catalogue_age.count(),
+                      trouble.empty() ? "" : ", not refreshed: ", trouble);
+  text +=
+      fmt::format("cache      {} of {} in {} images, {} read, {} evicted\n", amount(cache.bytes),
+                  amount(cache.limit), cache.objects, amount(cache.hits), amount(cache.evicted));
+  text += fmt::format("fetched    {}\n", amount(status.fetched));
+  return text;
+}
+
+}  // namespace glancefs::fs

@@ -1,0 +1,26 @@
+// The text of .glancefs/status: what people look at first when they wonder how the mount is.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "cache/store.h"
+#include "fs/filesystem.h"
+#include "fs/tree.h"
+
+namespace glancefs::fs {
+
+/// What the text is made of.
+struct Status {
+  const Config& config;
+  Tree::Totals images;
+  std::chrono::seconds catalogue_age;
+  std::string catalogue_trouble;  ///< why it is not refreshed; empty: it is
+  cache::Usage cache;
+  std::uint64_t fetched = 0;  ///< bytes from Glance since the mount
+};
+
+std::string status_text(const Status& status);
+
+}  // namespace glancefs::fs
