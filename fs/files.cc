@@ -108,7 +108,7 @@ Opened Files::open_image(const Node& node) {
   if (*image.size > 0) {
     handle->reader = fetcher_.open(node.image);
     // Only proven bytes may outlive this open in the kernel's page cache.
-    keep = fetcher_.proven(*handle->reader);
+    keep = Fetcher::proven(*handle->reader);
   }
   return {.handle = std::move(handle), .keep_cache = keep, .direct_io = false};
 }

@@ -262,8 +262,8 @@ fuse_lowlevel_ops make_operations() noexcept {
 }  // namespace
 
 const fuse_lowlevel_ops& operations() noexcept {
-  static const fuse_lowlevel_ops kAll = make_operations();
-  return kAll;
+  static const fuse_lowlevel_ops all = make_operations();
+  return all;
 }
 
 }  // namespace glancefs::fs

@@ -123,7 +123,7 @@ void serve(const Options& options, const Environment& environment, const Paths& 
 int mount(const Options& options, const Environment& inherited, const std::string& directory) {
   if (!options.mount_namespace.empty()) enter_mount_namespace(options.mount_namespace);
   const Environment environment = effective_environment(inherited, options);
-  const Person person = effective_user();
+  const Person person = effective_user(environment);
   const Paths paths = default_paths(person, environment);
   const MountPoint place(person);
   place.check_fuse(options);

@@ -62,11 +62,17 @@ std::string own_directory(const Environment& environment, const std::string& nam
   return absolute_path(first, "/");
 }
 
-Person effective_user() {
+Person effective_user(const Environment& environment) {
   const uid_t uid = ::geteuid();
-  const passwd* entry = ::getpwuid(uid);
-  if (entry == nullptr) return {uid, std::to_string(uid), "/"};
-  return {uid, entry->pw_name, entry->pw_dir};
+  Person person{.uid = uid, .name = std::to_string(uid), .home = "/"};
+  if (const passwd* entry = ::getpwuid(uid)) {
+    person.name = entry->pw_name;
+    person.home = entry->pw_dir;
+  }
+  if (std::string home = own_directory(environment, "HOME", uid); !home.empty()) {
+    person.home = std::move(home);
+  }
+  return person;
 }
 
 Paths default_paths(const Person& person, const Environment& environment) {
@@ -111,7 +117,9 @@ void open_log(const Options& options, const Paths& paths) {
       target = "stderr";
     } else if (::access("/dev/log", F_OK) != 0) {
       target = paths.log;
-      std::filesystem::create_directories(parent_of(target));
+      std::error_code error;
+      std::filesystem::create_directories(parent_of(target), error);
+      if (error) throw_errno(error.value(), "cannot make " + parent_of(target) + " for the log");
     }
   }
   log::open(target, options.log_level);

@@ -10,14 +10,16 @@
 
 namespace glancefs::fs {
 
-/// Who the process acts for. From the password database, not from HOME: mount(8) removes HOME from
-/// the environment of its helpers, and under sudo it is somebody else's.
+/// Who the process acts for.
 struct Person {
   uid_t uid = 0;
   std::string name;  ///< the number when the database has none
-  std::string home;  ///< "/" when the database has none
+  std::string home;
 };
-Person effective_user();
+/// The home is HOME if it belongs to the person, else what the password database says ("/" when it
+/// says nothing): mount(8) removes HOME from the environment of its helpers, and under sudo it may
+/// be somebody else's.
+Person effective_user(const Environment& environment);
 
 /// Directories and files that no option names. All absolute; nothing is made yet.
 struct Paths {
@@ -42,8 +44,8 @@ std::string absolute_path(const std::string& path, const std::string& directory)
 std::uint64_t filesystem_size(const std::string& path);
 
 /// Opens the log that the options ask for: "auto" is stderr in the foreground, else syslog where
-/// the system has one, else Paths::log, whose directory is made. Throws system_error when the file
-/// cannot be opened.
+/// the system has one, else Paths::log, whose directory is made. Throws system_error, with the
+/// path in its text, when the file cannot be opened.
 void open_log(const Options& options, const Paths& paths);
 
 /// The first directory of a colon-separated variable, if it counts as default_paths() says; else

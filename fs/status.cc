@@ -7,8 +7,10 @@ namespace {
 
 std::string amount(std::uint64_t bytes) {
   constexpr std::uint64_t kMiB = 1024UL * 1024;
+  constexpr std::uint64_t kGiB = 1024 * kMiB;
   if (bytes < kMiB) return fmt::format("{} KiB", (bytes + 1023) / 1024);
-  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / kMiB);
+  if (bytes < kGiB) return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / kMiB);
+  return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / kGiB);
 }
 
 }  // namespace

@@ -80,10 +80,20 @@ TEST(Paths, TheSizeOfAFileSystemIsKnownBeforeADirectoryIsMade) {
 }
 
 TEST(Paths, TheEffectiveUserComesFromThePasswordDatabase) {
-  const Person person = effective_user();
+  const Person person = effective_user({});
   EXPECT_EQ(person.uid, ::geteuid());
   EXPECT_FALSE(person.name.empty());
   EXPECT_TRUE(person.home.starts_with('/'));
+  EXPECT_EQ(effective_user({{"HOME", "/nowhere/at/all"}}).home,
+            ::geteuid() == 0 ? "/nowhere/at/all" : person.home);
+}
+
+TEST(Paths, HomeCountsIfItIsThePersonsOwn) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(effective_user({{"HOME", directory.path()}}).home, directory.path());
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to give a directory away";
+  ASSERT_EQ(::chown(directory.path().c_str(), 1, 1), 0);
+  EXPECT_NE(effective_user({{"HOME", directory.path()}}).home, directory.path());
 }
 
 TEST(Paths, TheLogOpensWhereItIsAsked) {
