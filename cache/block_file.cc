@@ -56,7 +56,7 @@ void BlockFile::set(std::uint64_t first, std::uint64_t count, bool present) {
     if (here_[block] == present) continue;
     here_[block] = present;
     present_ += present ? length_of(block) : -length_of(block);
-    ++changes_;
+    if (!present) ++losses_;
   }
 }
 

@@ -25,8 +25,9 @@ class BlockFile {
   std::uint64_t size() const noexcept { return size_; }
   std::uint64_t present() const noexcept { return present_.load(); }
   bool complete() const noexcept { return present() == size_; }
-  /// Counts blocks kept and lost: equal before and after means nothing has changed between.
-  std::uint64_t changes() const noexcept { return changes_.load(); }
+  /// Counts blocks that were present and are no more: equal before and after means that what was
+  /// there before has not changed, since a present block is never written.
+  std::uint64_t losses() const noexcept { return losses_.load(); }
   const std::shared_ptr<const Fd>& data() const noexcept { return data_; }
   const MapFile& map() const noexcept { return map_; }
 
@@ -67,7 +68,7 @@ class BlockFile {
   const std::shared_ptr<const Fd> data_;
   const MapFile map_;
   std::atomic<std::uint64_t> present_ = 0;
-  std::atomic<std::uint64_t> changes_ = 0;
+  std::atomic<std::uint64_t> losses_ = 0;
 
   // Readers share it, so that no block turns into a hole under a read that found it present.
   // Order: write_mutex_, holes_, bits_mutex_.

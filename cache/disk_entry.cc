@@ -1,7 +1,6 @@
 #include "cache/disk_entry.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "base/log.h"
 #include "cache/file_io.h"
@@ -14,7 +13,7 @@ namespace {
 // a few objects that have just begun.
 constexpr std::uint64_t kLargestReserve = 8ULL * 1024 * 1024;
 constexpr std::uint64_t kReservePart = 16;
-constexpr std::size_t kHashBuffer = 1024UL * 1024;
+constexpr std::uint64_t kPreparedAtOnce = 1024UL * 1024;
 
 }  // namespace
 
@@ -22,7 +21,8 @@ DiskEntry::DiskEntry(std::shared_ptr<DiskRoom> room, Key key,
                      std::shared_ptr<std::atomic<std::uint64_t>> hits)
     : room_(std::move(room)),
       key_(std::move(key)),
-      hits_(std::move(hits)) {
+      hits_(std::move(hits)),
+      proof_(key_.content) {
   State opened{.object = open_sealed(room_->files(), key_), .kind = Kind::kSealed};
   if (!opened.object) {
     opened = {.object = open_partial(room_->files(), key_), .kind = Kind::kPartial};
@@ -110,6 +110,7 @@ void DiskEntry::handle_damage(const BlockFilePtr& damaged) {
       const IndexRow row{.name = name(Kind::kPartial), .size = key_.size, .bytes = key_.size};
       room_->rename(name(Kind::kSealed), row, key_.source);
       granted_ = key_.size;
+      proof_.restart();
       set_state({.object = std::move(partial), .kind = Kind::kPartial});
       return;
     }
@@ -168,6 +169,15 @@ bool DiskEntry::store(BlockFile& object, std::uint64_t offset, std::span<const s
   }
 }
 
+void DiskEntry::prepare_seal(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    // A little at a time: a seal() that comes meanwhile goes on from there.
+    const Lock lock(seal_mutex_);
+    const State now = state();
+    if (now.kind != Kind::kPartial || !proof_.advance(*now.object, kPreparedAtOnce)) return;
+  }
+}
+
 Seal DiskEntry::seal(std::stop_token stop) {
   const Lock lock(seal_mutex_);
   const State now = state();
@@ -175,11 +185,9 @@ Seal DiskEntry::seal(std::stop_token stop) {
   if (!now.object->complete()) return Seal::kIncomplete;
   if (now.kind == Kind::kDetached) return Seal::kFailed;
   try {
-    const std::uint64_t changes = now.object->changes();
     const Seal proof = prove(*now.object, stop);
     if (proof == Seal::kMismatch) now.object->clear();
     if (proof != Seal::kSealed) return proof;
-    if (now.object->changes() != changes) return Seal::kIncomplete;
     settle(now.object);
     return sealed() ? Seal::kSealed : Seal::kFailed;
   } catch (const std::exception& error) {
@@ -189,23 +197,12 @@ Seal DiskEntry::seal(std::stop_token stop) {
 }
 
 Seal DiskEntry::prove(BlockFile& object, const std::stop_token& stop) {
-  // Without a hash to compare with there are still the checksums: once sealed, the kernel reads the
-  // file and looks at neither.
-  auto hasher = key_.content ? Hasher::create(key_.content->algorithm) : std::nullopt;
-  std::vector<std::byte> buffer(kHashBuffer);
-  for (std::uint64_t at = 0; at < key_.size; at += buffer.size()) {
-    const auto part =
-        std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), key_.size - at));
-    bool damaged = false;
-    if (stop.stop_requested() || object.read(at, part, damaged) != part.size()) {
-      return Seal::kIncomplete;
-    }
-    if (hasher) hasher->update(part);
+  const Seal result = proof_.finish(object, stop);
+  if (result == Seal::kMismatch) {
+    log::warning("{}: the bytes are not what their {} promises; dropped", key_.source,
+                 key_.content->algorithm);
   }
-  if (!hasher || hasher->finish() == *key_.content) return Seal::kSealed;
-  log::warning("{}: the bytes are not what their {} promises; dropped", key_.source,
-               key_.content->algorithm);
-  return Seal::kMismatch;
+  return result;
 }
 
 /// Gives the proven `object` its sealed name, or takes an equal one that has it already.
@@ -250,6 +247,7 @@ bool DiskEntry::adopt(const std::string& path, const std::stop_token& stop) {
     BlockFilePtr object;
     {
       const Lock writing(write_mutex_);  // what comes by another way would mix with it
+      proof_.restart();
       object = replace_data(room_->files(), key_, *now.object, path, stop);
       set_state({.object = object, .kind = Kind::kPartial});
     }

@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "cache/disk_room.h"
 #include "cache/object_files.h"
+#include "cache/proof.h"
 #include "cache/store.h"
 
 namespace glancefs::cache {
@@ -32,6 +33,7 @@ class DiskEntry final : public Entry {
   std::size_t read(std::uint64_t offset, std::span<std::byte> into) override;
   bool write(std::uint64_t offset, std::span<const std::byte> bytes) override;
   std::uint64_t present() const noexcept override;
+  void prepare_seal(const std::stop_token& stop) override;
   Seal seal(std::stop_token stop) override;
   bool sealed() const noexcept override;
   std::shared_ptr<const Fd> file() const override;
@@ -60,7 +62,7 @@ class DiskEntry final : public Entry {
   bool make_room(BlockFile& object, Extent range) REQUIRES(write_mutex_);
   bool store(BlockFile& object, std::uint64_t offset, std::span<const std::byte> bytes)
       REQUIRES(write_mutex_);
-  Seal prove(BlockFile& object, const std::stop_token& stop);
+  Seal prove(BlockFile& object, const std::stop_token& stop) REQUIRES(seal_mutex_);
   bool reserve_all();
   void settle(const BlockFilePtr& object) REQUIRES(seal_mutex_);
   void handle_damage(const BlockFilePtr& damaged);
@@ -78,6 +80,7 @@ class DiskEntry final : public Entry {
   // Order: seal_mutex_, write_mutex_, state_mutex_. The first is held while hashing, on purpose:
   // seals of one object wait for one another, and nothing else waits for it.
   Mutex seal_mutex_;
+  Proof proof_ GUARDED_BY(seal_mutex_);
   Mutex write_mutex_;
   mutable Mutex state_mutex_;
   State state_ GUARDED_BY(state_mutex_);

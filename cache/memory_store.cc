@@ -30,6 +30,7 @@ class MemoryEntry final : public Entry {
     return pool_->write(object(), offset, bytes);
   }
   std::uint64_t present() const noexcept override { return pool_->present(*object()); }
+  void prepare_seal(const std::stop_token& /*stop*/) override {}  // memory is hashed fast enough
   Seal seal(std::stop_token stop) override {
     auto [result, proven] = pool_->seal(object(), key_, stop);
     const Lock lock(mutex_);
@@ -68,7 +69,10 @@ class MemoryStore final : public Store {
     return entry;
   }
   bool adopt(const Key& key, const std::string& path, std::stop_token stop) override {
-    return pool_->adopt(key, path, stop);
+    if (!pool_->adopt(key, path, stop)) return false;
+    const Lock lock(mutex_);
+    open_.erase(key.source);  // whoever holds the former object keeps it
+    return true;
   }
   void drop(const std::string& source) override {
     pool_->drop(source);

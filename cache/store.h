@@ -72,6 +72,11 @@ class Entry {
   virtual std::uint64_t present() const noexcept = 0;
   bool complete() const noexcept { return present() == key().size; }
 
+  /// Gets on with what seal() will need, as far as blocks are present from the beginning on: for a
+  /// thread that has nothing better to do while the rest comes. Returns when there is nothing to
+  /// do, or after `stop`. Need not do anything.
+  virtual void prepare_seal(const std::stop_token& stop) = 0;
+
   /// Proves a complete object by its hash, makes it durable and marks it so. Takes as long as
   /// reading it, unless `stop` is requested; other methods go on meanwhile. Concurrent calls wait
   /// for one another.

@@ -174,6 +174,22 @@ TYPED_TEST_P(StoreContract, SealsLaterWhatWasStopped) {
   EXPECT_EQ(entry->seal(), Seal::kSealed);
 }
 
+TYPED_TEST_P(StoreContract, SealsWhatWasPreparedInPieces) {
+  const auto store = this->make();
+  const auto bytes = sample_bytes(5 * kBlockSize + 9);
+  const auto entry = store->open(key_for("a", bytes));
+  entry->prepare_seal({});
+  for (const std::uint64_t block : {1U, 0U, 4U, 5U, 2U, 3U}) {
+    const std::uint64_t at = block * kBlockSize;
+    const auto part =
+        std::span(bytes).subspan(at, std::min<std::uint64_t>(kBlockSize, bytes.size() - at));
+    ASSERT_TRUE(entry->write(at, part));
+    entry->prepare_seal({});
+  }
+  EXPECT_EQ(entry->seal(), Seal::kSealed);
+  EXPECT_EQ(read_all(*entry), bytes);
+}
+
 TYPED_TEST_P(StoreContract, DropsAllBlocksWhenTheHashIsAnother) {
   const auto store = this->make();
   const auto bytes = sample_bytes(3 * kBlockSize), others = sample_bytes(3 * kBlockSize, 2);
@@ -314,10 +330,11 @@ REGISTER_TYPED_TEST_SUITE_P(StoreContract, BeginsEmpty, ReturnsTheBytesItWasGive
                             KnowsWhatIsMissing, NeverReplacesABlock,
                             GivesTheSameObjectWhileItIsHeld, KeepsWhatNobodyHolds,
                             DropsAnObjectWhoseSizeOrContentHasChanged, SealsWhatHasTheRightHash,
-                            SealsLaterWhatWasStopped, DropsAllBlocksWhenTheHashIsAnother,
-                            SealsAnEmptyObject, SharesProvenBytesByTheirHash,
-                            JoinsTwoThatTurnOutEqual, NeverSharesByAForgeableHash,
-                            GivesNothingToAnotherWhoClaimsAHash, TreatsADigestThatIsNoneAsAMismatch,
-                            TakesSourcesOfAnyBytes, ServesManyThreadsAtOnce);
+                            SealsLaterWhatWasStopped, SealsWhatWasPreparedInPieces,
+                            DropsAllBlocksWhenTheHashIsAnother, SealsAnEmptyObject,
+                            SharesProvenBytesByTheirHash, JoinsTwoThatTurnOutEqual,
+                            NeverSharesByAForgeableHash, GivesNothingToAnotherWhoClaimsAHash,
+                            TreatsADigestThatIsNoneAsAMismatch, TakesSourcesOfAnyBytes,
+                            ServesManyThreadsAtOnce);
 
 }  // namespace glancefs::cache

@@ -116,6 +116,22 @@ TYPED_TEST_P(StoreRoomContract, AdoptsAWholeFile) {
   EXPECT_TRUE(store->open(key_for("b", bytes))->sealed());
 }
 
+TYPED_TEST_P(StoreRoomContract, AdoptsAFileOverWhatHadBegun) {
+  const auto store = this->make();
+  const auto bytes = sample_bytes(3 * kBlockSize);
+  const auto begun = store->open(key_for("a", bytes));
+  ASSERT_TRUE(begun->write(0, sample_bytes(kBlockSize, 2)));
+  begun->prepare_seal({});
+  const std::string path = this->top_ / "upload";
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  ASSERT_TRUE(store->adopt(key_for("a", bytes), path));
+  const auto entry = store->open(key_for("a", bytes));
+  EXPECT_TRUE(entry->sealed());
+  EXPECT_EQ(read_all(*entry), bytes);
+}
+
 TYPED_TEST_P(StoreRoomContract, LeavesTheFileWhenStopped) {
   const auto store = this->make();
   const auto bytes = sample_bytes(3 * kBlockSize + 100);
@@ -134,6 +150,7 @@ TYPED_TEST_P(StoreRoomContract, LeavesTheFileWhenStopped) {
 REGISTER_TYPED_TEST_SUITE_P(StoreRoomContract, StaysWithinItsLimit, GivesUpTheObjectUsedLongestAgo,
                             ServesAnObjectLargerThanItsLimit, KeepsNothingWithoutRoom,
                             ForgetsWhatIsDropped, KeepsWhatIsSharedWithOthersThanTheDropped,
-                            AdoptsAWholeFile, LeavesTheFileWhenStopped);
+                            AdoptsAWholeFile, AdoptsAFileOverWhatHadBegun,
+                            LeavesTheFileWhenStopped);
 
 }  // namespace glancefs::cache
