@@ -112,7 +112,7 @@ bool DiskRoom::evict(std::uint64_t bytes) noexcept {
 
 bool DiskRoom::evict_from(Index& index, std::uint64_t bytes) {
   std::uint64_t freed = 0;
-  for (const auto& row : index.rows()) {
+  for (const auto& row : index.evictable()) {
     if (freed >= bytes) break;
     if (!evict_one(index, row)) continue;
     freed += row.bytes;
@@ -155,6 +155,19 @@ std::optional<std::string> DiskRoom::name_of(const std::string& source) noexcept
 bool DiskRoom::leave(const std::string& source, const std::string& name) noexcept {
   const Lock lock(mutex_);
   return guarded([&](Index& index) { return index.leave(source, name); });
+}
+
+bool DiskRoom::pin(const std::string& source, bool pinned) noexcept {
+  const Lock lock(mutex_);
+  return guarded([&](Index& index) {
+    index.pin(source, pinned);
+    return true;
+  });
+}
+
+bool DiskRoom::pinned(const std::string& source) noexcept {
+  const Lock lock(mutex_);
+  return guarded([&](Index& index) { return index.pinned(source); });
 }
 
 void DiskRoom::remove(const std::string& name) noexcept {

@@ -39,6 +39,8 @@ class DiskRoom {
   void set_bytes(const std::string& name, std::uint64_t bytes) noexcept;
   std::optional<std::string> name_of(const std::string& source) noexcept;
   bool leave(const std::string& source, const std::string& name) noexcept;
+  bool pin(const std::string& source, bool pinned) noexcept;
+  bool pinned(const std::string& source) noexcept;
   /// Removes an object's files and its row, whoever has it open.
   void remove(const std::string& name) noexcept;
 

@@ -73,7 +73,11 @@ class DiskStore final : public Store {
     return true;
   }
 
+  bool pin(const std::string& source, bool pinned) override { return room_->pin(source, pinned); }
+  bool pinned(const std::string& source) const override { return room_->pinned(source); }
+
   void drop(const std::string& source) override {
+    room_->pin(source, false);
     std::shared_ptr<DiskEntry> held;
     const Lock lock(open_->mutex);
     held = open_->find(source);

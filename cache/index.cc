@@ -10,7 +10,7 @@ namespace glancefs::cache {
 namespace {
 
 constexpr const char* kFile = "index.sqlite";
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;
 
 // `used` counts uses instead of telling the time: clocks are set back.
 constexpr const char* kSchema = R"(
@@ -19,7 +19,8 @@ constexpr const char* kSchema = R"(
   CREATE INDEX objects_by_use ON objects (used);
   CREATE TABLE sources (source BLOB PRIMARY KEY, name BLOB NOT NULL) WITHOUT ROWID;
   CREATE INDEX sources_by_name ON sources (name);
-  PRAGMA user_version = 1;
+  CREATE TABLE pins (source BLOB PRIMARY KEY) WITHOUT ROWID;
+  PRAGMA user_version = 2;
 )";
 
 std::string real_path(const PrivateDirectory& directory) {
@@ -51,7 +52,7 @@ Index::Index(const PrivateDirectory& directory) : database_(made(directory)) {
   }
   transaction.commit();
   database_.check();
-  rows();  // names every column: the tables are ours
+  evictable();  // names every column: the tables are ours
 }
 
 void Index::set_aside(const PrivateDirectory& directory) {
@@ -133,8 +134,32 @@ bool Index::leave(const std::string& source, const std::string& name) {
   return alone;
 }
 
+void Index::pin(const std::string& source, bool pinned) {
+  Statement(database_,
+            pinned ? "INSERT OR IGNORE INTO pins VALUES (?)" : "DELETE FROM pins WHERE source = ?")
+      .bind(source)
+      .step();
+}
+
+bool Index::pinned(const std::string& source) {
+  Statement find(database_, "SELECT 1 FROM pins WHERE source = ?");
+  find.bind(source);
+  return find.step();
+}
+
 std::vector<IndexRow> Index::rows() {
   Statement all(database_, "SELECT name, size, bytes FROM objects ORDER BY used, name");
+  return rows_of(all);
+}
+
+std::vector<IndexRow> Index::evictable() {
+  Statement all(database_,
+                "SELECT name, size, bytes FROM objects WHERE name NOT IN (SELECT sources.name FROM "
+                "sources JOIN pins ON pins.source = sources.source) ORDER BY used, name");
+  return rows_of(all);
+}
+
+std::vector<IndexRow> Index::rows_of(Statement& all) {
   std::vector<IndexRow> rows;
   while (all.step()) {
     rows.push_back({.name = all.text(0), .size = all.number(1), .bytes = all.number(2)});

@@ -45,12 +45,20 @@ class Index {
   /// `source` uses no object any more. True: `name` is used by nobody else either.
   bool leave(const std::string& source, const std::string& name);
 
+  /// What `source` uses is not to be evicted, until it is unpinned.
+  void pin(const std::string& source, bool pinned);
+  bool pinned(const std::string& source);
+
   /// All objects, the one used longest ago first.
   std::vector<IndexRow> rows();
+  /// The same without those that a pinned source uses.
+  std::vector<IndexRow> evictable();
   std::uint64_t total_bytes();
   std::uint64_t count();
 
  private:
+  static std::vector<IndexRow> rows_of(Statement& all);
+
   Database database_;
 };
 

@@ -149,7 +149,9 @@ bool MemoryPool::keep(MemoryObject& object, std::uint64_t index, std::span<const
   if (object.blocks.contains(index)) return true;
   if (object.detached || bytes.size() > limit_) return false;
   auto copy = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
-  while (bytes_ + bytes.size() > limit_) evict_oldest();
+  while (bytes_ + bytes.size() > limit_) {
+    if (!evict_oldest()) return false;
+  }
   // A sealed object may have been among the evicted: then it is detached only if it was shared.
   if (object.detached) return false;
   object.blocks[index] = {.bytes = std::move(copy),
@@ -160,16 +162,37 @@ bool MemoryPool::keep(MemoryObject& object, std::uint64_t index, std::span<const
   return true;
 }
 
-void MemoryPool::evict_oldest() {
-  auto [object, index] = lru_.front();
+bool MemoryPool::evict_oldest() {
+  const auto oldest = std::ranges::find_if(lru_, [this](const auto& item) REQUIRES(mutex_) {
+    return std::ranges::none_of(item.first->sources,
+                                [this](const std::string& source)
+                                    REQUIRES(mutex_) { return pins_.contains(source); });
+  });
+  if (oldest == lru_.end()) return false;
+  auto [object, index] = *oldest;
   evicted_ += object->blocks.at(index).bytes->size();
   forget(*object, index);
-  if (!object->sealed) return;
+  if (!object->sealed) return true;
   // Its bytes are proven no longer once one of them must be fetched again, and unproven bytes are
   // not shared: an object with several sources ends here, one with a single source is open again.
   object->sealed = false;
   std::erase_if(by_content_, [o = object](const auto& item) { return item.second.get() == o; });
   if (object->sources.size() > 1) detach(*object);
+  return true;
+}
+
+void MemoryPool::pin(const std::string& source, bool pinned) {
+  const Lock lock(mutex_);
+  if (pinned) {
+    pins_.insert(source);
+  } else {
+    pins_.erase(source);
+  }
+}
+
+bool MemoryPool::pinned(const std::string& source) const {
+  const Lock lock(mutex_);
+  return pins_.contains(source);
 }
 
 void MemoryPool::forget(MemoryObject& object, std::uint64_t index) {

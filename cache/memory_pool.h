@@ -34,6 +34,8 @@ class MemoryPool {
   /// As Store's.
   void drop(const std::string& source);
   bool adopt(const Key& key, const std::string& path, const std::stop_token& stop);
+  void pin(const std::string& source, bool pinned);
+  bool pinned(const std::string& source) const;
   Usage usage() const;
 
   /// As Entry's.
@@ -60,7 +62,8 @@ class MemoryPool {
   MemoryObjectPtr find_kept(const Key& key) REQUIRES(mutex_);
   bool keep(MemoryObject& object, std::uint64_t index, std::span<const std::byte> bytes)
       REQUIRES(mutex_);
-  void evict_oldest() REQUIRES(mutex_);
+  /// False: all there is, is pinned.
+  bool evict_oldest() REQUIRES(mutex_);
   void forget(MemoryObject& object, std::uint64_t index) REQUIRES(mutex_);
   void forget_all(MemoryObject& object) REQUIRES(mutex_);
   void detach(MemoryObject& object) REQUIRES(mutex_);
@@ -72,6 +75,7 @@ class MemoryPool {
   Condition seal_ended_;
   std::map<std::string, MemoryObjectPtr> by_source_ GUARDED_BY(mutex_);
   std::map<std::string, MemoryObjectPtr> by_content_ GUARDED_BY(mutex_);  // sealed ones only
+  std::set<std::string> pins_ GUARDED_BY(mutex_);
   Lru lru_ GUARDED_BY(mutex_);
   std::uint64_t bytes_ GUARDED_BY(mutex_) = 0;
   std::uint64_t hits_ GUARDED_BY(mutex_) = 0;

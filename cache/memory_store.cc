@@ -74,7 +74,13 @@ class MemoryStore final : public Store {
     open_.erase(key.source);  // whoever holds the former object keeps it
     return true;
   }
+  bool pin(const std::string& source, bool pinned) override {
+    pool_->pin(source, pinned);
+    return true;
+  }
+  bool pinned(const std::string& source) const override { return pool_->pinned(source); }
   void drop(const std::string& source) override {
+    pool_->pin(source, false);
     pool_->drop(source);
     const Lock lock(mutex_);
     open_.erase(source);

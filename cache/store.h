@@ -118,8 +118,14 @@ class Store {
   virtual bool adopt(const Key& key, const std::string& path, std::stop_token stop) = 0;
   bool adopt(const Key& key, const std::string& path) { return adopt(key, path, {}); }
 
-  /// Forgets the object of `source`, if it is not shared with others. Whoever holds it keeps it.
+  /// Forgets the object of `source`, if it is not shared with others, and its pin. Whoever holds it
+  /// keeps it.
   virtual void drop(const std::string& source) = 0;
+
+  /// While pinned, what is kept for `source` is not given up for the room of others. Survives a
+  /// restart, as objects do. False: the store could not note it.
+  virtual bool pin(const std::string& source, bool pinned) = 0;
+  virtual bool pinned(const std::string& source) const = 0;
 
   virtual Usage usage() const = 0;
 };

@@ -59,7 +59,8 @@ Delivery Glance::download(const Image& image, ByteRange range, Sink& sink, std::
   }
   TransferGuard guard(image, range, sink);
   try {
-    download_image(session_, guard, image.id, true, stop);
+    // A plain GET of all of it is what Glance's own cache helps with.
+    download_image(session_, guard, image.id, range.length != *image.size, stop);
     return Delivery::kComplete;
   } catch (const RangesRefused&) {
     return Delivery::kRangesRefused;

@@ -34,6 +34,9 @@ class Blocks {
   std::uint64_t present() const noexcept { return kept_ ? kept_->present() : 0; }
   bool complete() const noexcept { return kept_ && kept_->complete(); }
   bool sealed() const noexcept { return kept_ && kept_->sealed(); }
+  void prepare_seal(const std::stop_token& stop) {
+    if (kept_) kept_->prepare_seal(stop);
+  }
   /// REQUIRES complete().
   cache::Seal seal(std::stop_token stop) { return kept_->seal(std::move(stop)); }
 

@@ -114,16 +114,8 @@ void Changes::set_size(NodeId node, std::uint64_t size) {
   if (known.image->size != size) throw_errno(EPERM, "the bytes of an image never change");
 }
 
-void Changes::set_local(std::string_view name, std::stop_token stop) {
-  if (name != "refresh") throw_errno(EPERM, "this attribute only tells");
-  catalogue_.refresh(std::move(stop));
-}
-
 void Changes::set_xattr(NodeId node, std::string_view name, std::string_view value, XattrMode mode,
                         std::stop_token stop) {
-  if (name.starts_with(kLocalXattrPrefix)) {
-    return set_local(name.substr(kLocalXattrPrefix.size()), std::move(stop));
-  }
   const std::string_view key = key_of_xattr(name);
   const Turns::Turn turn = turns_.take(node, stop);
   const Node known = changeable(node);
@@ -140,7 +132,6 @@ void Changes::set_xattr(NodeId node, std::string_view name, std::string_view val
 }
 
 void Changes::remove_xattr(NodeId node, std::string_view name, std::stop_token stop) {
-  if (name.starts_with(kLocalXattrPrefix)) throw_errno(EPERM, "this attribute only tells");
   const std::string_view key = key_of_xattr(name);
   const Turns::Turn turn = turns_.take(node, stop);
   const Node known = changeable(node);

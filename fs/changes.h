@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "client/images.h"
-#include "fs/catalogue.h"
 #include "fs/filesystem.h"
 #include "fs/tree.h"
 #include "fs/turns.h"
@@ -16,12 +15,10 @@ namespace glancefs::fs {
 /// Thread-safe. The methods are those of Filesystem; all references outlive it.
 class Changes {
  public:
-  Changes(const Config& config, client::Images& images, Tree& tree, Catalogue& catalogue,
-          Uploads& uploads)
+  Changes(const Config& config, client::Images& images, Tree& tree, Uploads& uploads)
       : config_(config),
         images_(images),
         tree_(tree),
-        catalogue_(catalogue),
         uploads_(uploads) {}
 
   void unlink(NodeId parent, std::string_view name, std::stop_token stop);
@@ -38,7 +35,6 @@ class Changes {
   Node existing(NodeId directory, std::string_view name) const;
   /// ENOENT, EROFS.
   Node changeable(NodeId node) const;
-  void set_local(std::string_view name, std::stop_token stop);
   void rename_upload(const Node& node, NodeId to, const std::string& image_name,
                      std::stop_token stop);
   void update(const Node& node, const std::vector<client::Change>& changes, std::stop_token stop);
@@ -46,7 +42,6 @@ class Changes {
   const Config& config_;
   client::Images& images_;
   Tree& tree_;
-  Catalogue& catalogue_;
   Uploads& uploads_;
   Turns turns_;
 };

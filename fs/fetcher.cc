@@ -25,15 +25,17 @@ Fetcher::Fetcher(FetcherConfig config, client::Images& images, cache::Store& sto
     : config_(std::move(config)),
       images_(images),
       store_(store),
-      spare_(cache::make_memory_store(config_.spare_memory)) {
+      spare_(cache::make_memory_store(config_.spare_memory)),
+      ranges_(images),
+      limit_(config_.limit),
+      flights_(config_.connections),
+      alarm_([this] { return look_after_readers(); }),
+      sealer_([this](const auto& data, cache::Seal result) { judge(data, result); }) {
   for (unsigned i = 0; i < config_.connections; ++i)
     threads_.emplace_back([this] { fetch_loop(); });
-  threads_.emplace_back([this] { watch_loop(); });
-  threads_.emplace_back([this] { seal_loop(); });
 }
 
 Fetcher::~Fetcher() {
-  stopping_.request_stop();
   Waiters left;
   {
     Lock lock(mutex_);
@@ -44,9 +46,7 @@ Fetcher::~Fetcher() {
       data->flights.clear();
     }
     work_.notify_all();
-    watch_.notify_all();
     progress_.notify_all();
-    complete_.notify_all();
   }
   for (const auto& waiter : left) waiter->pending->fail(failure(EIO, "the mount is ending"));
   for (std::thread& thread : threads_) thread.join();
@@ -70,32 +70,35 @@ std::shared_ptr<Reader> Fetcher::open(const client::ImagePtr& image) {
   } catch (const std::system_error& error) {
     log::warning("image {} is served without the cache: {}", image->id, error.what());
   }
-  auto data = std::make_shared<ImageData>(image, Blocks(std::move(kept), spare_->open(key)));
+  auto data = std::make_shared<ImageData>(image, Blocks(std::move(kept), spare_->open(key)),
+                                          config_.verify);
   Lock lock(mutex_);
   const auto [place, added] = open_.try_emplace(image->id, data);
   reader->data = place->second;
   ++reader->data->users;
-  if (added && data->blocks.complete() && !data->blocks.sealed()) {
-    data->sealing = true;
-    to_seal_.push_back(data);
-    complete_.notify_one();
-  }
+  if (added) seal_if_complete(data);
   return reader;
 }
 
 void Fetcher::close(const std::shared_ptr<Reader>& reader) noexcept {
   Lock lock(mutex_);
   const std::shared_ptr<ImageData>& data = reader->data;
+  flights_.forget_wishes(*reader);
   if (--data->users > 0) return;
   open_.erase(data->image->id);
   flights_.cancel(data);
   progress_.notify_all();
 }
 
+std::optional<cache::Extent> Fetcher::missing(const Reader& reader) {
+  const Blocks& blocks = reader.data->blocks;
+  return blocks.missing(0, blocks.size());
+}
+
 bool Fetcher::proven(const Reader& reader) { return reader.data->blocks.sealed(); }
 
 void Fetcher::read(const std::shared_ptr<Reader>& reader, cache::Extent range,
-                   std::unique_ptr<PendingRead> pending) {
+                   std::unique_ptr<PendingRead> pending, std::uint64_t at_least) {
   auto waiter = std::make_unique<Waiter>();
   waiter->range = range;
   waiter->reader = reader;
@@ -106,17 +109,15 @@ void Fetcher::read(const std::shared_ptr<Reader>& reader, cache::Extent range,
     Lock lock(mutex_);
     ImageData& data = *reader->data;
     ahead = reader->ahead.next(range.offset, range.length, data.blocks.size());
+    ahead.length = std::max(ahead.length, std::min(at_least, data.blocks.size() - range.offset));
     data.furthest = std::max(data.furthest, range.offset + range.length);
     progress_.notify_all();
     // What is here already must not stop the read-ahead behind it.
-    if (!ending_) plan(reader->data, range, ahead);
+    if (!ending_) plan(*reader, range, ahead);
   }
   if (try_answer(*waiter)) return;
   waiter->on_interrupt = std::make_unique<std::stop_callback<std::function<void()>>>(
-      waiter->pending->interrupted(), [this] {
-        Lock lock(mutex_);
-        watch_.notify_all();
-      });
+      waiter->pending->interrupted(), [this] { alarm_.wake(); });
   park(std::move(waiter), ahead);
 }
 
@@ -127,10 +128,11 @@ bool Fetcher::try_answer(Waiter& waiter) {
     Lock lock(mutex_);
     generation = data.generation;
     const bool stale = waiter.reader->generation && *waiter.reader->generation != generation;
-    if (ending_ || data.verdict == Verdict::kWrong || stale) {
+    const char* refusal = stale ? "has changed: it was not what its hash says" : data.refusal();
+    if (ending_) refusal = "is not here yet, and the mount is ending";
+    if (refusal != nullptr) {
       lock.unlock();
-      waiter.pending->fail(
-          failure(EIO, "the data of image " + data.image->id + " is not what its hash says"));
+      waiter.pending->fail(failure(EIO, "the data of image " + data.image->id + " " + refusal));
       return true;
     }
     if (data.awaits_verdict()) return false;
@@ -155,9 +157,12 @@ bool Fetcher::try_answer(Waiter& waiter) {
   return true;
 }
 
-void Fetcher::plan(const std::shared_ptr<ImageData>& data, cache::Extent range,
-                   cache::Extent ahead) {
-  if (flights_.plan(data, range, ahead)) work_.notify_all();
+void Fetcher::plan(const Reader& reader, cache::Extent range, cache::Extent ahead) {
+  if (reader.data->sealing) return;  // whether anything is missing will be known after it
+  if (reader.data->awaits_verdict()) {
+    range = ahead = {.offset = 0, .length = reader.data->blocks.size()};
+  }
+  if (flights_.plan(reader, range, ahead)) work_.notify_all();
 }
 
 void Fetcher::park(std::unique_ptr<Waiter> waiter, cache::Extent ahead) {
@@ -168,8 +173,8 @@ void Fetcher::park(std::unique_ptr<Waiter> waiter, cache::Extent ahead) {
     if (ending_ || data->covers(*waiter)) {
       ready.push_back(std::move(waiter));  // came in between
     } else {
-      plan(data, waiter->rest(), ahead);
-      if (waiter->deadline < watch_until_) watch_.notify_all();
+      plan(*waiter->reader, waiter->rest(), ahead);
+      alarm_.wake_by(waiter->deadline);
       data->waiters.push_back(std::move(waiter));
     }
   }
@@ -186,22 +191,28 @@ void Fetcher::answer(Waiters waiters) {
 
 void Fetcher::deliver(Flight& flight, std::uint64_t offset, std::span<const std::byte> bytes) {
   const std::shared_ptr<ImageData> data = flight.data;
+  const bool waited = limit_.spend(bytes.size(), flight.stop.get_token());
   const bool kept = data->blocks.write(offset, bytes);
   fetched_ += bytes.size();
   Waiters ready;
   {
     Lock lock(mutex_);
     flight.position = offset + bytes.size();
+    if (waited) flight.seen = std::chrono::steady_clock::now();  // slow is what it is meant to be
     ready =
         data->give(flight, offset, bytes, std::chrono::steady_clock::now() + config_.read_timeout);
-    if (data->blocks.complete() && !data->blocks.sealed() && !data->sealing) {
-      data->sealing = true;
-      to_seal_.push_back(data);
-      complete_.notify_one();
-    }
+    data->brought += bytes.size();
+    seal_if_complete(data);
+    if (kept && !data->sealing) sealer_.follow(data);
   }
   answer(std::move(ready));
   if (!kept) hold_back(flight);
+}
+
+void Fetcher::seal_if_complete(const std::shared_ptr<ImageData>& data) {
+  if (data->sealing || !data->blocks.complete() || data->blocks.sealed()) return;
+  data->sealing = true;
+  sealer_.seal(data);
 }
 
 void Fetcher::hold_back(const Flight& flight) {
@@ -222,21 +233,23 @@ void Fetcher::download(const std::shared_ptr<Flight>& flight) {
     images_.stream(image, sink, flight->stop.get_token());
     return;
   }
-  {
+  if (flight->begin > 0 || flight->end < flight->data->blocks.size()) {
+    if (!ranges_.given(image, flight->stop.get_token())) return refuse_ranges(*flight->data);
     Lock lock(mutex_);
     if (flight->data->whole_only) return;  // learnt while this one queued
   }
   const client::ByteRange range{.offset = flight->position,
                                 .length = flight->end - flight->position};
   if (images_.download(image, range, sink, flight->stop.get_token()) ==
-      client::Delivery::kComplete) {
-    return;
+      client::Delivery::kRangesRefused) {
+    ranges_.refused(image);
+    refuse_ranges(*flight->data);
   }
+}
+
+void Fetcher::refuse_ranges(ImageData& data) {
   Lock lock(mutex_);
-  if (!flight->data->whole_only) {
-    log::info("image {}: its store gives no ranges, reading it from front to back", image.id);
-  }
-  flight->data->whole_only = true;
+  data.whole_only = true;
 }
 
 void Fetcher::finish(const std::shared_ptr<Flight>& flight, const std::exception_ptr& failed) {
@@ -244,8 +257,11 @@ void Fetcher::finish(const std::shared_ptr<Flight>& flight, const std::exception
   Waiters stranded;
   {
     Lock lock(mutex_);
-    flights_.landed(flight);
+    flights_.landed(flight, std::chrono::steady_clock::now());
     hit = flight->data->take_waiters_of(*flight);
+    if (flight->data->verify == Verify::kStrict && flight->data->does_not_fit()) {
+      flight->data->verdict = Verdict::kUnproven;
+    }
     stranded = flight->data->take_stranded();
   }
   if (failed && !flight->stop.stop_requested()) {
@@ -259,7 +275,11 @@ void Fetcher::finish(const std::shared_ptr<Flight>& flight, const std::exception
 std::shared_ptr<Flight> Fetcher::take() {
   Lock lock(mutex_);
   while (!ending_) {
-    if (auto flight = flights_.take()) return flight;
+    const auto now = std::chrono::steady_clock::now();
+    if (auto flight = flights_.take(now)) {
+      alarm_.wake_by(now + config_.stall_timeout);
+      return flight;
+    }
     work_.wait(mutex_);
   }
   return nullptr;
@@ -296,58 +316,43 @@ Fetcher::Leaving Fetcher::take_leaving(Time now, Time& next) {
   return leaving;
 }
 
-void Fetcher::watch_loop() {
-  Lock lock(mutex_);
-  while (!ending_) {
-    const auto now = std::chrono::steady_clock::now();
-    Time next = now + std::chrono::hours(1);
-    Leaving leaving = take_leaving(now, next);
-    if (leaving.late.empty() && leaving.interrupted.empty()) {
-      watch_until_ = next;
-      watch_.wait_until(mutex_, next);
-      watch_until_ = Time::min();
-      continue;
-    }
-    lock.unlock();
-    for (const auto& waiter : leaving.interrupted) {
-      waiter->pending->fail(failure(EINTR, "interrupted"));
-    }
-    for (const auto& waiter : leaving.late) {
-      waiter->pending->fail(failure(
-          ETIMEDOUT, "no data of image " + waiter->reader->data->image->id + " came in time"));
-    }
-    leaving = {};  // what waiters hold is not let go under the lock
-    lock.lock();
+Fetcher::Time Fetcher::look_after_readers() {
+  Leaving leaving;
+  Time next = Time::max();
+  {
+    Lock lock(mutex_);
+    if (ending_) return next;
+    const Time now = std::chrono::steady_clock::now();
+    next = flights_.stop_stalled(now, config_.stall_timeout);
+    leaving = take_leaving(now, next);
   }
+  for (const auto& waiter : leaving.interrupted) {
+    waiter->pending->fail(failure(EINTR, "interrupted"));
+  }
+  for (const auto& waiter : leaving.late) {
+    waiter->pending->fail(failure(
+        ETIMEDOUT, "no data of image " + waiter->reader->data->image->id + " came in time"));
+  }
+  return next;
 }
 
-void Fetcher::seal_loop() {
-  while (true) {
-    std::shared_ptr<ImageData> data;
-    {
-      Lock lock(mutex_);
-      while (!ending_ && to_seal_.empty()) complete_.wait(mutex_);
-      if (ending_) return;
-      data = to_seal_.front();
-      to_seal_.pop_front();
-    }
-    seal(data);
-  }
-}
-
-void Fetcher::seal(const std::shared_ptr<ImageData>& data) {
-  const cache::Seal result = data->blocks.seal(stopping_.get_token());
+// What the hash says of `data`.
+void Fetcher::judge(const std::shared_ptr<ImageData>& data, cache::Seal result) {
   Waiters waiting;
   {
     Lock lock(mutex_);
     data->sealing = false;
     if (result == cache::Seal::kMismatch) {
       ++data->generation;
+      data->brought = 0;
       log::error("image {}: the data is not what its hash {} says; {}", data->image->id,
                  data->image->hash_algorithm,
                  ++data->mismatches < 2 ? "fetching it once more" : "giving it up");
       if (data->mismatches >= 2) data->verdict = Verdict::kWrong;
-    } else if (result != cache::Seal::kIncomplete) {
+      data->whole_only = true;  // ranges that lie are one way to get here
+    } else if (result == cache::Seal::kFailed) {
+      data->verdict = Verdict::kUnproven;
+    } else if (result == cache::Seal::kSealed) {
       data->verdict = Verdict::kRight;
     }
     waiting.swap(data->waiters);

@@ -4,8 +4,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <deque>
-#include <list>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -17,17 +15,27 @@
 #include "base/mutex.h"
 #include "cache/store.h"
 #include "client/images.h"
+#include "fs/alarm.h"
 #include "fs/filesystem.h"
 #include "fs/flights.h"
 #include "fs/image_data.h"
+#include "fs/range_support.h"
+#include "fs/rate_limit.h"
+#include "fs/sealer.h"
+#include "fs/verify.h"
 
 namespace glancefs::fs {
 
 struct FetcherConfig {
-  std::string endpoint;                              ///< prefix of cache keys
-  unsigned connections = 8;                          ///< downloads at once
-  std::chrono::milliseconds read_timeout{60000};     ///< longest wait of a read without progress
+  std::string endpoint;                           ///< prefix of cache keys
+  unsigned connections = 8;                       ///< downloads at once
+  std::chrono::milliseconds read_timeout{60000};  ///< longest wait of a read without progress
+  /// How long a download that somebody waits for may bring nothing before it is begun anew where it
+  /// is; the second time twice as long, and so on.
+  std::chrono::milliseconds stall_timeout{5000};
   std::uint64_t spare_memory = 32ULL * 1024 * 1024;  ///< for blocks the cache does not keep
+  Verify verify = Verify::kFull;
+  std::uint64_t limit = 0;  ///< bytes per second; 0: none
 };
 
 /// Thread-safe. A reader that leaves, because it was interrupted or its time is up, never takes the
@@ -48,9 +56,11 @@ class Fetcher {
   static bool proven(const Reader& reader);
 
   /// Answers `pending` with the bytes of `range`, now or later, and fetches ahead as the reads of
-  /// `reader` suggest. REQUIRES the range within the image, not empty.
+  /// `reader` suggest, at least `ahead` bytes. REQUIRES the range within the image, not empty.
   void read(const std::shared_ptr<Reader>& reader, cache::Extent range,
-            std::unique_ptr<PendingRead> pending);
+            std::unique_ptr<PendingRead> pending, std::uint64_t ahead = 0);
+  /// The first part of the image that is not here; nullopt: all is.
+  static std::optional<cache::Extent> missing(const Reader& reader);
 
   /// Bytes of `image` that are here, without opening it; nullopt: it is not open, ask the cache.
   std::optional<std::uint64_t> present(std::string_view image_id) const;
@@ -62,8 +72,7 @@ class Fetcher {
   using Time = std::chrono::steady_clock::time_point;
 
   void park(std::unique_ptr<Waiter> waiter, cache::Extent ahead);
-  void plan(const std::shared_ptr<ImageData>& data, cache::Extent range, cache::Extent ahead)
-      REQUIRES(mutex_);
+  void plan(const Reader& reader, cache::Extent range, cache::Extent ahead) REQUIRES(mutex_);
   /// True: answered, or failed for good. False: bytes are missing, or the verdict is.
   bool try_answer(Waiter& waiter);
   /// Tries each; those that cannot be answered are parked.
@@ -71,19 +80,21 @@ class Fetcher {
   void deliver(Flight& flight, std::uint64_t offset, std::span<const std::byte> bytes);
   void hold_back(const Flight& flight);
   void download(const std::shared_ptr<Flight>& flight);
+  void refuse_ranges(ImageData& data);
   void finish(const std::shared_ptr<Flight>& flight, const std::exception_ptr& failed);
-  std::shared_ptr<Flight> take();
-  void seal(const std::shared_ptr<ImageData>& data);
-
+  void seal_if_complete(const std::shared_ptr<ImageData>& data) REQUIRES(mutex_);
+  void judge(const std::shared_ptr<ImageData>& data, cache::Seal result);
   void fetch_loop();
-  /// Waiters that give up now: interrupted ones and late ones. When to look again: `next`.
+  std::shared_ptr<Flight> take();
+
+  /// Readers that give up now, because they were interrupted or nothing came in time.
   struct Leaving {
     Waiters interrupted;
     Waiters late;
   };
   Leaving take_leaving(Time now, Time& next) REQUIRES(mutex_);
-  void watch_loop();
-  void seal_loop();
+  /// What the alarm does: answers when to do it again.
+  Time look_after_readers();
 
   // Constant after construction.
   const FetcherConfig config_;
@@ -91,20 +102,20 @@ class Fetcher {
   cache::Store& store_;
   const std::unique_ptr<cache::Store> spare_;
   std::atomic<std::uint64_t> fetched_{0};
-  std::stop_source stopping_;  ///< ends hashing
+  RangeSupport ranges_;
+  RateLimit limit_;
 
   mutable Mutex mutex_;
   Condition work_;      ///< a flight was queued
-  Condition watch_;     ///< a waiter came, or one was interrupted
   Condition progress_;  ///< a reader went on (for downloads that must not run too far ahead)
-  Condition complete_;  ///< an image became complete
   bool ending_ GUARDED_BY(mutex_) = false;
-  Time watch_until_ GUARDED_BY(mutex_) = Time::min();  ///< when the watcher will look by itself
   std::unordered_map<std::string, std::shared_ptr<ImageData>> open_ GUARDED_BY(mutex_);
   Flights flights_ GUARDED_BY(mutex_);
-  std::deque<std::shared_ptr<ImageData>> to_seal_ GUARDED_BY(mutex_);
 
-  std::vector<std::thread> threads_;  // last: begun when all above lives, joined before it goes
+  // Last: their threads begin when all above lives, and end before it goes.
+  Alarm alarm_;
+  Sealer sealer_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace glancefs::fs

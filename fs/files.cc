@@ -19,25 +19,6 @@ constexpr pid_t kAnybody = -1;
 
 bool wants_to_write(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
 
-// Why the data of `image` cannot be read now; 0: it can.
-int unreadable(const client::Image& image) {
-  switch (image.status) {
-    case Status::kActive:
-      return image.size ? 0 : EIO;
-    case Status::kQueued:
-      return ENODATA;
-    case Status::kSaving:
-    case Status::kUploading:
-    case Status::kImporting:
-      return EBUSY;
-    case Status::kDeactivated:
-      return EACCES;
-    case Status::kOther:
-      return EIO;
-  }
-  return EIO;
-}
-
 UploadHandle& writable(Handle& handle) {
   auto* file = dynamic_cast<UploadHandle*>(&handle);
   if (file == nullptr || !file->writable) throw_errno(EBADF, "the file is not open for writing");
@@ -59,7 +40,32 @@ void read_spool(const UploadHandle& file, std::uint64_t offset, std::size_t size
   reader.done(bytes);
 }
 
+// Why the data of `image` cannot be read now; 0: it can.
+int unreadable(const client::Image& image) {
+  switch (image.status) {
+    case Status::kActive:
+      return image.size ? 0 : EIO;
+    case Status::kQueued:
+      return ENODATA;
+    case Status::kSaving:
+    case Status::kUploading:
+    case Status::kImporting:
+      return EBUSY;
+    case Status::kDeactivated:
+      return EACCES;
+    case Status::kOther:
+      return EIO;
+  }
+  return EIO;
+}
+
 }  // namespace
+
+void check_readable(const client::Image& image) {
+  const int error = unreadable(image);
+  if (error == 0) return;
+  throw_errno(error, "image " + image.id + " is " + image.status_word + ", it has no data to read");
+}
 
 Opened Files::open(NodeId node, int flags, std::stop_token stop) {
   if (control_.is_file(node)) {
@@ -96,11 +102,7 @@ Opened Files::open_upload(const Node& node, int flags, pid_t sender) {
 
 Opened Files::open_image(const Node& node) {
   const client::Image& image = *node.image;
-  const int error = unreadable(image);
-  if (error != 0) {
-    throw_errno(error,
-                "image " + image.id + " is " + image.status_word + ", it has no data to read");
-  }
+  check_readable(image);
   auto handle = std::make_unique<ImageHandle>();
   handle->node = node.id;
   handle->image = node.image;

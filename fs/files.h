@@ -17,6 +17,10 @@ namespace glancefs::fs {
 
 struct UploadHandle;
 
+/// Throws why the data of `image` cannot be read now: ENODATA (queued), EBUSY (being written),
+/// EACCES (deactivated), EIO (no size, or a status we do not know).
+void check_readable(const client::Image& image);
+
 /// Thread-safe. The methods are those of Filesystem; all references outlive it.
 class Files {
  public:

@@ -1,21 +1,19 @@
 #include "fs/filesystem.h"
 
-#include <fmt/format.h>
-
 #include "base/fd.h"
-#include "base/log.h"
-#include "fs/blocks.h"
 #include "fs/catalogue.h"
 #include "fs/changes.h"
 #include "fs/control.h"
 #include "fs/failures.h"
 #include "fs/fetcher.h"
 #include "fs/files.h"
+#include "fs/local_xattrs.h"
 #include "fs/names.h"
 #include "fs/stat.h"
 #include "fs/status.h"
 #include "fs/tree.h"
 #include "fs/uploads.h"
+#include "fs/warm_up.h"
 #include "fs/xattrs.h"
 
 namespace glancefs::fs {
@@ -39,7 +37,11 @@ struct Filesystem::Parts {
         catalogue({.ttl = config.metadata_ttl}, images, tree),
         fetcher({.endpoint = config.endpoint,
                  .connections = config.connections,
-                 .read_timeout = config.read_timeout},
+                 .read_timeout = config.read_timeout,
+                 // The rest is for the catalogue, the connections and the program itself.
+                 .spare_memory = config.memory_limit / 2,
+                 .verify = config.verify,
+                 .limit = config.download_limit},
                 images, store),
         uploads({.identity = config.identity,
                  .endpoint = config.endpoint,
@@ -48,7 +50,9 @@ struct Filesystem::Parts {
                  .publisher = {.poll_interval = config.upload_pause}},
                 images, store, spools, tree, failures),
         files(config, tree, catalogue, fetcher, uploads, control),
-        changes(config, images, tree, catalogue, uploads) {
+        changes(config, images, tree, uploads),
+        warm_up(fetcher, failures),
+        local_xattrs(config, tree, catalogue, fetcher, warm_up, store, failures) {
     control.add("status", [this] {
       return status_text({.config = config,
                           .images = tree.totals(),
@@ -62,8 +66,6 @@ struct Filesystem::Parts {
     control.add("errors", [this] { return failures.text(); });
   }
 
-  std::optional<std::string> local_xattr(NodeId node, std::string_view name) const;
-  std::string cached(const client::Image& image) const;
   Entry entry(const Node& node) const {
     return {.node = node.id, .attributes = stat.file(node), .valid = Stat::valid(node)};
   }
@@ -99,34 +101,9 @@ struct Filesystem::Parts {
   Uploads uploads;
   Files files;
   Changes changes;
+  WarmUp warm_up;
+  LocalXattrs local_xattrs;
 };
-
-// How much of an image is on this machine: "100%" only when it is complete.
-std::string Filesystem::Parts::cached(const client::Image& image) const {
-  const std::uint64_t size = image.size.value_or(0);
-  if (size == 0) return "100%";
-  std::uint64_t here = 0;
-  if (const auto open = fetcher.present(image.id)) {
-    here = *open;
-  } else {
-    try {
-      here = store.open(cache_key(config.endpoint, image))->present();
-    } catch (const std::system_error& error) {
-      log::debug("image {} in the cache: {}", image.id, error.what());
-    }
-  }
-  return fmt::format("{}%", here == size ? 100 : here * 100 / size);
-}
-
-std::optional<std::string> Filesystem::Parts::local_xattr(NodeId node,
-                                                          std::string_view name) const {
-  if (name == "error") return failures.last(node);
-  const std::optional<Node> known = tree.node(node);
-  if (!known) return std::nullopt;
-  if (name == "cached") return known->upload ? "100%" : cached(*known->image);
-  if (name == "progress" && known->upload) return known->upload->describe();
-  return std::nullopt;
-}
 
 Filesystem::Filesystem(Config config, client::Images& images, cache::Store& store,
                        cache::Spools& spools)
@@ -197,7 +174,7 @@ NodeId Filesystem::parent(NodeId directory) {
 
 std::optional<std::string> Filesystem::xattr(NodeId node, std::string_view name) const {
   if (name.starts_with(kLocalXattrPrefix)) {
-    return parts_->local_xattr(node, name.substr(kLocalXattrPrefix.size()));
+    return parts_->local_xattrs.get(node, name.substr(kLocalXattrPrefix.size()));
   }
   if (!name.starts_with(kXattrPrefix) || node < kFirstImageNode) return std::nullopt;
   const std::optional<Node> known = parts_->tree.node(node);
@@ -291,10 +268,18 @@ Attributes Filesystem::change(NodeId node, const AttributeChange& change, Handle
 
 void Filesystem::set_xattr(NodeId node, std::string_view name, std::string_view value,
                            XattrMode mode, std::stop_token stop) {
+  if (name.starts_with(kLocalXattrPrefix)) {
+    const std::string_view key = name.substr(kLocalXattrPrefix.size());
+    return parts_->local_xattrs.set(node, key, value, std::move(stop));
+  }
   parts_->changes.set_xattr(node, name, value, mode, std::move(stop));
 }
 
 void Filesystem::remove_xattr(NodeId node, std::string_view name, std::stop_token stop) {
+  if (name.starts_with(kLocalXattrPrefix)) {
+    const std::string_view key = name.substr(kLocalXattrPrefix.size());
+    return parts_->local_xattrs.remove(node, key, std::move(stop));
+  }
   parts_->changes.remove_xattr(node, name, std::move(stop));
 }
 

@@ -20,6 +20,7 @@
 #include "cache/spool.h"
 #include "cache/store.h"
 #include "client/images.h"
+#include "fs/verify.h"
 #include "fs/xattr_list.h"
 
 namespace glancefs::fs {
@@ -122,6 +123,9 @@ struct Config {
   std::chrono::milliseconds metadata_ttl{30000};  ///< how old the catalogue may be
   std::chrono::milliseconds read_timeout{60000};  ///< how long one read may wait
   unsigned connections = 8;                       ///< downloads at once
+  Verify verify = Verify::kFull;
+  std::uint64_t memory_limit = 64ULL << 20;  ///< bytes, of which half may be image data
+  std::uint64_t download_limit = 0;          ///< bytes per second; 0: none
   /// How long a file rests that no close(2) could send before it is sent; and how long before a
   /// failed upload is tried again.
   std::chrono::milliseconds upload_delay{5000}, upload_pause{1000};

@@ -1,6 +1,7 @@
 // The downloads that queue and run: which ranges to fetch, and in which order.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <vector>
@@ -13,14 +14,26 @@ namespace glancefs::fs {
 /// Not thread-safe: the fetcher's mutex guards it, as it guards the ImageData it changes.
 class Flights {
  public:
-  /// Adds flights for what is missing of `ahead` and not on its way; what `range` needs of it is
-  /// demanded. True: something was added.
-  bool plan(const std::shared_ptr<ImageData>& data, cache::Extent range, cache::Extent ahead);
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// At most `most` run at once.
+  explicit Flights(unsigned most);
+
+  /// Adds flights for what is missing of `ahead` and not on its way, as the wish of `reader`; what
+  /// `range` needs of it is demanded, and a running wish makes room for it. True: something was
+  /// added.
+  bool plan(const Reader& reader, cache::Extent range, cache::Extent ahead);
 
   /// The next one, which counts as running from now on; null: none queues.
-  std::shared_ptr<Flight> take();
+  std::shared_ptr<Flight> take(Time now);
   /// It runs no more.
-  void landed(const std::shared_ptr<Flight>& flight);
+  void landed(const std::shared_ptr<Flight>& flight, Time now);
+  /// Stops demanded flights that have brought next to nothing for `patience`, so that they are
+  /// asked for again on other connections from where they are; the more often for one image, the
+  /// later. Answers when to look again.
+  Time stop_stalled(Time now, std::chrono::milliseconds patience);
+  /// Forgets what queues for `reader` alone.
+  void forget_wishes(const Reader& reader);
   /// Nobody has `data` open any more: forgets what queues for it and stops what runs.
   void cancel(const std::shared_ptr<ImageData>& data);
   void cancel_all();
@@ -28,9 +41,12 @@ class Flights {
   const std::vector<std::shared_ptr<Flight>>& running() const noexcept { return running_; }
 
  private:
-  bool add(const std::shared_ptr<ImageData>& data, cache::Extent extent, bool demanded);
+  bool add(const Reader& reader, cache::Extent extent, bool demanded);
   void promote(Flight& flight);
+  void make_room();
 
+  const unsigned most_;
+  std::uint64_t largest_;  ///< bytes of one range, see landed()
   std::deque<std::shared_ptr<Flight>> demanded_, wished_;
   std::vector<std::shared_ptr<Flight>> running_;
 };

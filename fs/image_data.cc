@@ -25,7 +25,22 @@ bool overlaps(cache::Extent range, std::uint64_t begin, std::uint64_t end) {
 }  // namespace
 
 bool ImageData::awaits_verdict() const {
-  return verdict == Verdict::kOpen && blocks.complete() && !blocks.sealed();
+  if (verdict != Verdict::kOpen || blocks.sealed()) return false;
+  return verify == Verify::kStrict || (verify == Verify::kFull && blocks.complete());
+}
+
+bool ImageData::does_not_fit() const {
+  return flights.empty() && brought >= blocks.size() && !blocks.complete();
+}
+
+const char* ImageData::refusal() const {
+  if (verdict == Verdict::kWrong) return "is not what its hash says";
+  if (verdict == Verdict::kUnproven && verify == Verify::kStrict) {
+    return "cannot be proven before it is read, as verify=strict demands: the cache cannot keep "
+           "all "
+           "of it";
+  }
+  return nullptr;
 }
 
 bool ImageData::covers(const Waiter& waiter) const {
@@ -40,6 +55,8 @@ Waiters ImageData::give(const Flight& flight, std::uint64_t offset,
   Waiters ready;
   for (auto next = waiters.begin(); next != waiters.end();) {
     const auto waiter = next++;
+    // Whoever waits for the verdict waits for every byte.
+    if (awaits_verdict()) (*waiter)->deadline = deadline;
     if (!overlaps((*waiter)->range, offset, flight.end)) continue;
     (*waiter)->deadline = deadline;
     hand_over(**waiter, generation, offset, bytes);

@@ -16,6 +16,7 @@
 #include "fs/blocks.h"
 #include "fs/filesystem.h"
 #include "fs/read_ahead.h"
+#include "fs/verify.h"
 
 namespace glancefs::fs {
 
@@ -54,27 +55,37 @@ using Waiters = std::list<std::unique_ptr<Waiter>>;
 /// A download that runs or queues: [position, end) is still to come.
 struct Flight {
   std::shared_ptr<ImageData> data;
-  std::uint64_t position = 0, end = 0;
-  bool demanded = false;  ///< somebody waits for it
-  bool whole = false;     ///< one plain GET of everything, for stores that know no ranges
+  std::uint64_t begin = 0, position = 0, end = 0;
+  bool demanded = false;           ///< somebody waits for it
+  bool whole = false;              ///< one plain GET of everything, for stores that know no ranges
+  const Reader* wisher = nullptr;  ///< whose read-ahead it is
   std::stop_source stop;
+
+  // How it goes, once it runs.
+  std::chrono::steady_clock::time_point began{};
+  /// When it last was seen to get on, and where it was then.
+  std::chrono::steady_clock::time_point seen{};
+  std::uint64_t seen_position = 0;
 };
 
 /// Whether the bytes are what Glance says, by their hash.
 enum class Verdict {
-  kOpen,   ///< not all here yet, or still being computed
-  kRight,  ///< proven, or there is nothing to compare with
-  kWrong,  ///< wrong twice: nothing of it is served any more
+  kOpen,      ///< not all here yet, or still being computed
+  kRight,     ///< proven, or there is nothing to compare with
+  kWrong,     ///< wrong twice: nothing of it is served any more
+  kUnproven,  ///< cannot be proven, because the cache cannot keep all of it
 };
 
 class ImageData {
  public:
-  ImageData(client::ImagePtr what, Blocks where)
+  ImageData(client::ImagePtr what, Blocks where, Verify when)
       : image(std::move(what)),
+        verify(when),
         blocks(std::move(where)) {}
 
   // Constant, or synchronising itself.
   const client::ImagePtr image;
+  const Verify verify;
   Blocks blocks;
 
   // Guarded by the fetcher's mutex.
@@ -85,15 +96,21 @@ class ImageData {
   bool sealing = false;
   Verdict verdict = Verdict::kOpen;
   unsigned mismatches = 0;
+  unsigned stalls = 0;  ///< downloads given up because nothing came
   /// Counts how often the bytes turned out wrong and were dropped. A reader that got some of an
   /// earlier generation must not get any of a later one.
   std::uint64_t generation = 0;
   std::uint64_t furthest = 0;  ///< end of the furthest read so far
+  std::uint64_t brought = 0;   ///< bytes downloaded of this generation
 
-  /// Whether reads must wait: everything is here, and whether it is right is being computed. All of
-  /// them, for with parallel downloads and the kernel's read-ahead any may be the one that ends a
-  /// program's reading, and that one must not succeed on wrong bytes.
+  /// Whether reads must wait for the verdict. With Verify::kFull from when everything is here, and
+  /// all of them, for with parallel downloads and the kernel's read-ahead any may be the one that
+  /// ends a program's reading, and that one must not succeed on wrong bytes.
   bool awaits_verdict() const;
+  /// Whether all that was missing has come, and yet not all is here: something gave it up again.
+  bool does_not_fit() const;
+  /// Why nothing is served any more; nullptr: something is.
+  const char* refusal() const;
   /// Whether all that `waiter` waits for is here.
   bool covers(const Waiter& waiter) const;
 

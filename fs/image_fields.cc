@@ -12,6 +12,16 @@
 #include "fs/names.h"
 
 namespace glancefs::fs {
+std::optional<client::Value> parse_truth(std::string_view text) {
+  std::string word(text);
+  std::ranges::transform(word, word.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  if (word == "true" || word == "yes" || word == "1") return true;
+  if (word == "false" || word == "no" || word == "0") return false;
+  return std::nullopt;
+}
+
 namespace {
 
 using client::Image;
@@ -73,16 +83,6 @@ std::optional<Value> parse_number(std::string_view text) {
                     value <= std::numeric_limits<std::int32_t>::max();
   if (!good) return std::nullopt;
   return std::int64_t{value};
-}
-
-std::optional<Value> parse_truth(std::string_view text) {
-  std::string word(text);
-  std::ranges::transform(word, word.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  if (word == "true" || word == "yes" || word == "1") return true;
-  if (word == "false" || word == "no" || word == "0") return false;
-  return std::nullopt;
 }
 
 std::optional<Value> parse_tags(std::string_view text) {

@@ -29,6 +29,9 @@ struct ImageField {
   std::optional<std::string_view> fallback = std::nullopt;
 };
 
+/// true, yes, 1; false, no, 0; in any case. nullopt: none of these.
+std::optional<client::Value> parse_truth(std::string_view text);
+
 /// In Glance's order.
 std::span<const ImageField> image_fields();
 

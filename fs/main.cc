@@ -66,6 +66,9 @@ Config filesystem_config(const Options& options, const client::Session& session)
   config.umask = options.umask;
   config.metadata_ttl = options.metadata_ttl;
   config.connections = options.connections;
+  config.verify = options.verify;
+  config.memory_limit = options.memory_limit;
+  config.download_limit = options.download_limit;
   return config;
 }
 

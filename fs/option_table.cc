@@ -26,6 +26,13 @@ XattrList parse_xattrs(const std::string& word) {
   throw std::invalid_argument("expected all or settable");
 }
 
+Verify parse_verify(const std::string& word) {
+  if (word == "full") return Verify::kFull;
+  if (word == "later") return Verify::kLater;
+  if (word == "strict") return Verify::kStrict;
+  throw std::invalid_argument("expected full, later or strict");
+}
+
 using enum OptionGroup;
 using enum OptionKind;
 
@@ -45,10 +52,13 @@ constexpr std::array kTable{
   Option{kCache, kValue, "cache-dir", "DIR", "", "where image data are kept (default: /var/cache/glancefs or ~/.cache/glancefs)", store<&Options::cache_directory, parse_text>},
   Option{kCache, kValue, "cache-size", "SIZE", "25%", "most that is kept there: 10G, or a share of the file system", store<&Options::cache_size, parse_amount>},
   Option{kCache, kValue, "cache-min-free", "SIZE", "5%", "space that is left free there", store<&Options::cache_min_free, parse_amount>},
+  Option{kCache, kValue, "memory-limit", "SIZE", "64M", "memory to do with; half of it holds image data the cache cannot keep", store<&Options::memory_limit, parse_memory>},
+  Option{kCache, kValue, "verify", "WHEN", "full", "reads wait for the hash: full, once an image is complete; later, never; strict, from the start", store<&Options::verify, parse_verify>},
   Option{kCache, kValue, "state-dir", "DIR", "", "where unfinished uploads wait (default: /var/lib/glancefs or ~/.local/state/glancefs)", store<&Options::state_directory, parse_text>},
 
   Option{kNetwork, kValue, "metadata-ttl", "TIME", "30s", "age at which the catalogue is asked for changes", store<&Options::metadata_ttl, parse_duration>},
   Option{kNetwork, kValue, "connections", "N", "8", "parallel downloads, 1 to 64", store<&Options::connections, parse_connections>},
+  Option{kNetwork, kValue, "limit-download", "SIZE", "0", "most bytes per second, as in 20M; 0 is no limit", store<&Options::download_limit, parse_size>},
   Option{kNetwork, kValue, "connect-timeout", "TIME", "10s", "longest wait for a connection", store<&Options::connect_timeout, parse_timeout>},
   Option{kNetwork, kValue, "timeout", "TIME", "20s", "longest silence of a server", store<&Options::timeout, parse_timeout>},
 

@@ -86,6 +86,20 @@ Amount parse_amount(const std::string& word) {
   return {.bytes = parsed->number << *shift, .percent = 0};
 }
 
+std::uint64_t parse_size(const std::string& word) {
+  const Amount amount = parse_amount(word);
+  if (amount.percent != 0) throw std::invalid_argument("expected a size such as 512M or 10G");
+  return amount.bytes;
+}
+
+std::uint64_t parse_memory(const std::string& word) {
+  constexpr std::uint64_t kLeast = 16ULL << 20;
+  constexpr std::uint64_t kMost = 16ULL << 30;
+  const std::uint64_t bytes = parse_size(word);
+  if (bytes < kLeast || bytes > kMost) throw std::invalid_argument("expected 16M to 16G");
+  return bytes;
+}
+
 std::chrono::milliseconds parse_duration(const std::string& word) {
   using std::chrono::milliseconds;
   static constexpr std::array<std::pair<std::string_view, std::uint64_t>, 6> kUnits{

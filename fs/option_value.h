@@ -26,6 +26,10 @@ struct Amount {
 std::string parse_text(const std::string& word);
 /// "10G", "512M", "80%": bytes with a binary suffix K M G T (KiB and KB are read as K), or percent.
 Amount parse_amount(const std::string& word);
+/// The same, but no share.
+std::uint64_t parse_size(const std::string& word);
+/// The same, 16M … 16G.
+std::uint64_t parse_memory(const std::string& word);
 /// "500ms", "30s", "5m", "2h", "1d"; a plain number is seconds. At most a year.
 std::chrono::milliseconds parse_duration(const std::string& word);
 /// The same, but not zero.

@@ -5,12 +5,14 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "base/log.h"
 #include "fs/option_value.h"
+#include "fs/verify.h"
 #include "fs/xattr_list.h"
 
 namespace glancefs::fs {
@@ -55,6 +57,9 @@ struct Options {
   std::chrono::milliseconds timeout{};          ///< longest silence of a server
   std::chrono::milliseconds mount_timeout{};    ///< until the mount must be usable
   unsigned connections = 0;                     ///< downloads at the same time
+  std::uint64_t memory_limit = 0;               ///< bytes, of the whole process, roughly
+  std::uint64_t download_limit = 0;             ///< bytes per second; 0: none
+  Verify verify = Verify::kFull;
 
   bool removal = false;  ///< whether rm deletes images
   bool hidden = false;   ///< show images with os_hidden

@@ -147,10 +147,33 @@ TYPED_TEST_P(StoreRoomContract, LeavesTheFileWhenStopped) {
   EXPECT_TRUE(store->adopt(key_for("a", bytes), path)) << "the next one may";
 }
 
+TYPED_TEST_P(StoreRoomContract, KeepsWhatIsPinned) {
+  const auto store = this->make(10 * kBlockSize);
+  const auto bytes = sample_bytes(4 * kBlockSize);
+  const auto put = [&](const std::string& source, unsigned seed) {
+    const auto entry = store->open(key_for(source, sample_bytes(4 * kBlockSize, seed)));
+    return entry->write(0, sample_bytes(4 * kBlockSize, seed));
+  };
+  ASSERT_TRUE(put("pinned", 1));
+  EXPECT_FALSE(store->pinned("pinned"));
+  ASSERT_TRUE(store->pin("pinned", true));
+  EXPECT_TRUE(store->pinned("pinned"));
+  ASSERT_TRUE(put("other", 2));
+  ASSERT_TRUE(put("third", 3));
+  const auto present = [&](const std::string& source, unsigned seed) {
+    return store->open(key_for(source, sample_bytes(4 * kBlockSize, seed)))->present();
+  };
+  EXPECT_EQ(present("pinned", 1), 4 * kBlockSize) << "though it was used longest ago";
+  EXPECT_LT(present("other", 2), 4 * kBlockSize);
+  ASSERT_TRUE(store->pin("pinned", false));
+  ASSERT_TRUE(put("fourth", 4) && put("fifth", 5));
+  EXPECT_LT(present("pinned", 1), 4 * kBlockSize);
+}
+
 REGISTER_TYPED_TEST_SUITE_P(StoreRoomContract, StaysWithinItsLimit, GivesUpTheObjectUsedLongestAgo,
                             ServesAnObjectLargerThanItsLimit, KeepsNothingWithoutRoom,
                             ForgetsWhatIsDropped, KeepsWhatIsSharedWithOthersThanTheDropped,
-                            AdoptsAWholeFile, AdoptsAFileOverWhatHadBegun,
+                            KeepsWhatIsPinned, AdoptsAWholeFile, AdoptsAFileOverWhatHadBegun,
                             LeavesTheFileWhenStopped);
 
 }  // namespace glancefs::cache

@@ -150,6 +150,11 @@ std::string FakeImages::project() const {
   return project_;
 }
 
+void FakeImages::lie_about_ranges(bool lie) {
+  const Lock lock(mutex_);
+  ranges_lie_ = lie;
+}
+
 void FakeImages::refuse_ranges(bool refuse) {
   const Lock lock(mutex_);
   ranges_refused_ = refuse;

@@ -55,6 +55,8 @@ class FakeImages : public client::Images {
   std::string project() const;
   /// From now on the store gives whole images only.
   void refuse_ranges(bool refuse);
+  /// From now on the store answers any range with the beginning of the image.
+  void lie_about_ranges(bool lie);
   void set_quota(client::Quota quota);
   /// Runs at the end of every successful upload, without a lock held, before the caller learns of
   /// it: the place to break the record.
@@ -147,6 +149,7 @@ class FakeImages : public client::Images {
   std::string project_ GUARDED_BY(mutex_) = "0123456789abcdef0123456789abcdef";
   bool admin_ GUARDED_BY(mutex_) = false;
   bool ranges_refused_ GUARDED_BY(mutex_) = false;
+  bool ranges_lie_ GUARDED_BY(mutex_) = false;
   client::Quota quota_ GUARDED_BY(mutex_);
   std::function<void(const std::string&)> uploaded_ GUARDED_BY(mutex_);
 };

@@ -53,10 +53,12 @@ client::Delivery FakeImages::download(const Image& image, ByteRange range, clien
                                       std::stop_token stop) {
   Passage passage(*this, Call::kDownload, std::move(stop));
   bool refused = false;
+  const bool all = range.length == image.size;
   {
     const Lock lock(mutex_);
     ranges_[image.id].push_back(range);
-    refused = ranges_refused_;
+    refused = ranges_refused_ && !all;
+    if (ranges_lie_) range.offset = 0;
   }
   passage.at(0);
   if (refused) return client::Delivery::kRangesRefused;

@@ -48,6 +48,8 @@ class NoImages : public client::Images {
 class NoStore : public cache::Store {
  public:
   cache::EntryPtr open(const cache::Key&) override { unused(); }
+  bool pin(const std::string&, bool) override { unused(); }
+  bool pinned(const std::string&) const override { unused(); }
   bool adopt(const cache::Key&, const std::string&, std::stop_token) override { unused(); }
   void drop(const std::string&) override { unused(); }
   cache::Usage usage() const override { unused(); }

@@ -1,0 +1,95 @@
+#include "fs/local_xattrs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "fs/blocks.h"
+#include "fs/files.h"
+#include "fs/image_fields.h"
+#include "fs/upload.h"
+
+namespace glancefs::fs {
+namespace {
+
+std::string flag_text(bool flag) { return flag ? "1" : "0"; }
+
+}  // namespace
+
+std::optional<std::string> LocalXattrs::get(NodeId node, std::string_view name) const {
+  if (name == "error") return failures_.last(node);
+  const std::optional<Node> known = tree_.node(node);
+  if (!known) return std::nullopt;
+  if (name == "cached") return known->upload ? "100%" : cached(*known->image);
+  if (name == "progress" && known->upload) return known->upload->describe();
+  if (known->upload) return std::nullopt;
+  if (name == "prefetch") return flag_text(warm_up_.has(known->image->id));
+  if (name == "pin") {
+    return flag_text(store_.pinned(cache_key(config_.endpoint, *known->image).source));
+  }
+  return std::nullopt;
+}
+
+// How much of an image is on this machine: "100%" only when it is complete.
+std::string LocalXattrs::cached(const client::Image& image) const {
+  const std::uint64_t size = image.size.value_or(0);
+  if (size == 0) return "100%";
+  std::uint64_t here = 0;
+  if (const auto open = fetcher_.present(image.id)) {
+    here = *open;
+  } else {
+    try {
+      here = store_.open(cache_key(config_.endpoint, image))->present();
+    } catch (const std::system_error& error) {
+      log::debug("image {} in the cache: {}", image.id, error.what());
+    }
+  }
+  return fmt::format("{}%", here == size ? 100 : here * 100 / size);
+}
+
+void LocalXattrs::set(NodeId node, std::string_view name, std::string_view value,
+                      std::stop_token stop) {
+  if (name == "refresh") return catalogue_.refresh(std::move(stop));
+  if (name != "prefetch" && name != "pin") throw_errno(EPERM, "this attribute only tells");
+  const auto truth = parse_truth(value);
+  if (!truth) throw_errno(EINVAL, "expected 1 or 0");
+  const bool wanted = std::get<bool>(*truth);
+  return name == "pin" ? pin(node, wanted, std::move(stop))
+                       : prefetch(node, wanted, std::move(stop));
+}
+
+void LocalXattrs::remove(NodeId node, std::string_view name, std::stop_token stop) {
+  if (name != "prefetch" && name != "pin") throw_errno(EPERM, "this attribute only tells");
+  set(node, name, "0", std::move(stop));
+}
+
+client::ImagePtr LocalXattrs::readable(NodeId node, std::stop_token stop) {
+  if (node < kFirstImageNode) throw_errno(EISDIR, "this is not an image");
+  const std::optional<Node> known = tree_.node(node);
+  if (!known) throw_errno(ESTALE, "the image is gone");
+  if (known->upload) throw_errno(EBUSY, "the image is not at Glance yet");
+  const std::optional<Node> confirmed = catalogue_.confirmed(*known, std::move(stop));
+  if (!confirmed) throw_errno(ENOENT, "the image is gone");
+  check_readable(*confirmed->image);
+  return confirmed->image;
+}
+
+void LocalXattrs::prefetch(NodeId node, bool wanted, std::stop_token stop) {
+  const client::ImagePtr image = readable(node, std::move(stop));
+  if (!wanted) return warm_up_.remove(image->id);
+  if (*image->size > 0) warm_up_.add(image);
+}
+
+// Whoever pins an image wants it to be here.
+void LocalXattrs::pin(NodeId node, bool wanted, std::stop_token stop) {
+  const client::ImagePtr image = readable(node, std::move(stop));
+  if (!store_.pin(cache_key(config_.endpoint, *image).source, wanted)) {
+    throw_errno(ENOTSUP, "the cache cannot be used");
+  }
+  if (wanted && *image->size > 0) warm_up_.add(image);
+}
+
+}  // namespace glancefs::fs
