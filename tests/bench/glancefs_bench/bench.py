@@ -23,7 +23,7 @@ class Bench:
     @cached_property
     def memory_home(self) -> str:
         """A directory in memory, where there is room for what the servers serve."""
-        enough = 4 * self.size
+        enough = 5 * self.size
         in_memory = os.path.isdir("/dev/shm") and shutil.disk_usage("/dev/shm").free > enough
         path = f"/dev/shm/{os.path.basename(self.home)}" if in_memory else f"{self.home}/served"
         os.mkdir(path, 0o700)

@@ -3,6 +3,7 @@
 import json
 import os
 import urllib.request
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from glancefs_bench.disk import drop_caches, remove_tree
@@ -57,14 +58,12 @@ class Cloud:
 
     def __init__(self, devcloud: str, home: str, images: str):
         self.home, self.images = home, images
-        self._cloud = DevCloud(devcloud, home)
-        try:
-            self.nginx = Nginx(home, images, self._cloud.glance_url)
-        except BaseException:
-            self._cloud.close()
-            raise
-        self.environment = self._cloud.environment
-        self._api = Api(self.environment, home, self._cloud.glance_url)
+        with ExitStack() as started:
+            self._cloud = started.enter_context(closing(DevCloud(devcloud, home)))
+            self.nginx = started.enter_context(closing(Nginx(home, images, self._cloud.glance_url)))
+            self.environment = self._cloud.environment
+            self._api = Api(self.environment, home, self._cloud.glance_url)
+            self._servers = started.pop_all()
 
     @property
     def url(self) -> str:
@@ -82,8 +81,7 @@ class Cloud:
         return Image(name, identity, os.path.getsize(served), served, f"/v2/images/{identity}/file")
 
     def close(self) -> None:
-        self.nginx.close()
-        self._cloud.close()
+        self._servers.close()
 
 
 def curl_to_file(url: str, directory: str, *options: str) -> float:

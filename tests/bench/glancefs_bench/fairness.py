@@ -12,7 +12,6 @@ from glancefs_bench import disk
 from glancefs_bench.bench import MIB, Bench
 from glancefs_bench.cloud import Image
 from glancefs_bench.mounts import Mount, sealed_path
-from glancefs_bench.programs import run
 from glancefs_bench.rounds import Samples, interleaved
 from glancefs_bench.rows import Row, absolute
 
@@ -39,9 +38,13 @@ def _read_all(path: str) -> int:
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
-    begun = time.monotonic()
-    work()
-    return (time.monotonic() - begun) * 1000
+    """The median of twenty times; fewer, when it comes to a second."""
+    times: list[float] = []
+    while len(times) < 20 and sum(times) < 1:
+        begun = time.monotonic()
+        work()
+        times.append(time.monotonic() - begun)
+    return statistics.median(times) * 1000
 
 
 def _opens(bench: Bench, images: list[Image]) -> Row:
@@ -60,7 +63,7 @@ def _opens(bench: Bench, images: list[Image]) -> Row:
 
 def _many_readers(bench: Bench) -> Iterator[Row]:
     """All read the same image, to the end, from the beginning; its bytes are fetched once."""
-    image = bench.image()
+    image = bench.image(min(bench.size, 256 * MIB))  # they copy two hundred times as much
     nginx = bench.cloud.nginx
     fetched: list[float] = []
 
@@ -115,10 +118,10 @@ def _while_stalled(bench: Bench, images: list[Image]) -> Iterator[Row]:
         path = sealed_path(mount, sealed.name)
         with open(path, "rb", buffering=0) as held:
             works = {
-                "ls": lambda: run("ls", mount.directory),
-                "stat": lambda: run("stat", path),
+                "ls": lambda: os.listdir(mount.directory),
+                "stat": lambda: os.stat(path),
                 "read of a sealed image, open already": lambda: os.pread(held.fileno(), MIB, 0),
-                "cat of a sealed image": lambda: run("cat", path),
+                "open and read of a sealed image": lambda: _read_all(path),
             }
             usual = _times(bench, works)
             with _cold_readers(mount, cold) as begin, _stalled(bench.cloud.pids):
@@ -153,7 +156,7 @@ def _delay(work: str, usual: Samples, stalled: Samples) -> Row:
     name = f"{work} while the servers stall: later than usual"
     absent = usual.why_not(work) or stalled.why_not(work)
     if absent:
-        return Row("fairness", name, unit="ms", note=absent)
+        return Row("fairness", name, unit="ms", note=absent, broken=True)
     before, after = usual.median(work), stalled.median(work)
     return Row("fairness", name, None, max(after - before, 0), "ms",
                medians=f"usual {before:.1f} ms, stalled {after:.1f} ms")

@@ -32,9 +32,9 @@ def _curl_ms(bench: Bench, url: str, places: list[int]) -> float:
     """The round trip by curl: ranges one after the other on a connection that is kept."""
     script = f"{bench.home}/ranges"
     with open(script, "w", encoding="ascii") as file:
-        for place in places:
-            file.write(f'url = "{url}"\nrange = {place}-{place + _LENGTH - 1}\n'
-                       'output = /dev/null\nsilent\nfail\nwrite-out = "%{time_total}\\n"\nnext\n')
+        file.write("next\n".join(
+            f'url = "{url}"\nrange = {place}-{place + _LENGTH - 1}\noutput = /dev/null\n'
+            'silent\nfail\nwrite-out = "%{time_total}\\n"\n' for place in places))
     seconds = [float(line) for line in run("curl", "-K", script).output.split()]
     return statistics.median(seconds) * 1000
 

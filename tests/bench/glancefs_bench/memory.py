@@ -18,7 +18,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     try:
         output = run(bench.memory_program, environment={"TMPDIR": bench.home}).output
     except (Failed, Missing) as e:
-        yield Row("memory", work, _MOST, unit="MiB", note=f"failed: {e}")
+        yield Row("memory", work, _MOST, unit="MiB", note=f"failed: {e}", broken=True)
         return
     steps = re.findall(r"^(.*): resident ([\d.]+) MiB, at most ([\d.]+) MiB$", output, re.MULTILINE)
     if not steps:

@@ -15,7 +15,8 @@ def _mounted(home: str, shows: str, *words: str, environment: dict[str, str] | N
              keep: str | None = None) -> Iterator[str]:
     """Runs a program that mounts `home`/peer in the foreground, until `shows` is there."""
     mount_point = f"{home}/peer"
-    os.makedirs(mount_point, exist_ok=True)
+    for directory in (mount_point, f"{home}/peer-cache"):
+        os.makedirs(directory, exist_ok=True)
     process = Background(*words, log=f"{home}/peer.log", environment=environment)
     try:
         process.wait_until(lambda: os.path.ismount(mount_point) and

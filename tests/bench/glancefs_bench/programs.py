@@ -39,12 +39,14 @@ def run(*words: str, limit: float = 900, environment: dict[str, str] | None = No
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.monotonic()
     with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, start_new_session=True,
+                          stderr=subprocess.STDOUT, text=True, errors="replace",
+                          start_new_session=True,
                           env={**os.environ, "LC_ALL": "C", **(environment or {})}) as process:
         try:
             output, _ = process.communicate(timeout=limit)
         except BaseException as e:  # an interrupt, too, must not leave it behind
-            os.killpg(process.pid, signal.SIGKILL)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
             if isinstance(e, subprocess.TimeoutExpired):
                 raise Failed(f"{words[0]} ran longer than {limit:.0f} s") from e
             raise
@@ -78,6 +80,7 @@ class Background:
         end = time.monotonic() + limit
         while not ready():
             if self._process.poll() is not None or time.monotonic() > end:
+                self.stop()
                 raise Failed(f"{self.name} did not start: {self._last_line()}")
             time.sleep(0.02)
 

@@ -15,6 +15,7 @@ class Samples:
         self.unit = unit
         self.figures: dict[str, list[float]] = {}
         self.absent: dict[str, str] = {}
+        self.failed: set[str] = set()  # of the absent: those that could have run
 
     def median(self, name: str) -> float:
         return statistics.median(self.figures[name])
@@ -42,6 +43,7 @@ def interleaved(rounds: int, unit: str, variants: dict[str, Callable[[], float]]
                 samples.absent[name] = str(e)
             except (Failed, OSError) as e:
                 samples.absent[name] = f"failed: {e}"
+                samples.failed.add(name)
             else:
                 samples.figures.setdefault(name, []).append(figure)
                 print(f"    {number + 1}/{rounds}  {name:<34} {figure:12.3f} {unit}", file=sys.stderr)

@@ -41,6 +41,7 @@ class Row:
     unit: str = "x"
     medians: str = ""
     note: str = ""
+    broken: bool = False  # glancefs did not do it, which is more than a figure that is missing
 
     @property
     def verdict(self) -> str:
@@ -69,12 +70,14 @@ def compared(group: str, work: str, samples: Samples, subject: str, base: str,
     names = [name for name in (subject, base) if name in samples.figures]
     medians = ", ".join(f"{name} {figure(samples.median(name), samples.unit)}" for name in names)
     if absent:
-        return Row(group, work, target, medians=medians, note=absent)
+        return Row(group, work, target, medians=medians, note=absent,
+                   broken=subject in samples.failed)
     return Row(group, work, target, samples.ratio(subject, base), medians=medians)
 
 
 def absolute(group: str, work: str, samples: Samples, name: str, target: Target | None = None) -> Row:
     """A figure that counts by itself."""
     if name in samples.absent:
-        return Row(group, work, target, unit=samples.unit, note=samples.why_not(name))
+        return Row(group, work, target, unit=samples.unit, note=samples.why_not(name),
+                   broken=name in samples.failed)
     return Row(group, work, target, samples.median(name), samples.unit)

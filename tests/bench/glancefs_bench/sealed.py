@@ -5,13 +5,14 @@ whose pages they are, and who answers when they are none of the mount's.
 """
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 
 from glancefs_bench import disk, peers
 from glancefs_bench.bench import MIB, Bench
 from glancefs_bench.mounts import has_option, sealed_path
-from glancefs_bench.programs import Failed, run
+from glancefs_bench.programs import Failed, Missing, run
 from glancefs_bench.rounds import interleaved
 from glancefs_bench.rows import Row, Target, at_least, compared
 
@@ -28,7 +29,7 @@ def dd_rate(path: str, block: str = "1M") -> float:
 
 
 def _fio(bench: Bench, path: str, figure: str, *options: str) -> float:
-    """`figure` of fio's reads. invalidate=0: fio would throw the page cache away first."""
+    """`figure` of fio's reads. Without invalidate=0 fio throws the page cache away first."""
     report = f"{bench.home}/fio.json"
     run("fio", "--name=read", f"--filename={path}", "--readonly", "--invalidate=0", "--time_based",
         f"--runtime={_FIO_SECONDS}", f"--output={report}", "--output-format=json", *options)
@@ -57,8 +58,8 @@ def _convert_rate(path: str, size: int) -> float:
 def _queueing_engine(bench: Bench, path: str) -> str:
     """io_uring, unless this kernel keeps it from us."""
     try:
-        run("fio", "--name=try", f"--filename={path}", "--readonly", "--rw=read", "--bs=4k",
-            "--number_ios=1", "--ioengine=io_uring", f"--output={bench.home}/fio.json")
+        run("fio", "--name=try", f"--filename={path}", "--readonly", "--invalidate=0", "--rw=read",
+            "--bs=4k", "--number_ios=1", "--ioengine=io_uring", f"--output={bench.home}/fio.json")
         return "io_uring"
     except Failed:
         return "libaio"
@@ -85,6 +86,8 @@ def _warm(bench: Bench, native: str, *options: str) -> Iterator[Row]:
     image = bench.image()
     with bench.mount(*options) as mount:
         path = sealed_path(mount, image.name)
+        os.sync()  # what sealing wrote must not be on its way to the disk during the first round
+        disk.warm(native)
         for work, (unit, target, measure) in _works(bench, native).items():
             samples = interleaved(bench.rounds, unit, {
                 "ext4": lambda: measure(native), "mount": lambda: measure(path)})
@@ -119,8 +122,8 @@ def _first(bench: Bench, native: str, *options: str) -> Iterator[Row]:
 
     try:
         through_rclone()  # fills its cache
-    except Exception:  # pylint: disable=broad-except  # the rounds say what is wrong
-        pass
+    except (Failed, Missing, OSError):
+        pass  # the rounds say what is wrong
     samples = interleaved(bench.rounds, "MiB/s", {
         "ext4": native_rate, "mount": through_mount, "rclone full": through_rclone})
     mode = f", {options[0]}" if options else ""

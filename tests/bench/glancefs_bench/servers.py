@@ -18,7 +18,7 @@ pid {home}/nginx.pid;
 error_log {home}/error.log;
 events {{ worker_connections 8192; }}
 http {{
-  log_format bench '$msec $request_method $uri $status $body_bytes_sent $http_range';
+  log_format bench '$msec $request_method $request_uri $status $body_bytes_sent $http_range';
   access_log {home}/access.log bench;
   default_type application/octet-stream;
   sendfile on;
@@ -33,6 +33,7 @@ http {{
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     location ~ "^/v2/images/([0-9a-f-]+)/file$" {{ root {images}; try_files /$1 @cloud; }}
+    location = /files {{ rewrite ^ /files/ last; }}
     location /files/ {{ alias {images}/; autoindex on; }}
     location / {{ proxy_pass {cloud}; }}
     location @cloud {{ proxy_pass {cloud}; }}
