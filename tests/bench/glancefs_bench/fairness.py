@@ -159,7 +159,7 @@ def _delay(work: str, usual: Samples, stalled: Samples) -> Row:
         return Row("fairness", name, unit="ms", note=absent, broken=True)
     before, after = usual.median(work), stalled.median(work)
     return Row("fairness", name, None, max(after - before, 0), "ms",
-               medians=f"usual {before:.1f} ms, stalled {after:.1f} ms")
+               medians=f"usual {before:.2f} ms, stalled {after:.2f} ms")
 
 
 def rows(bench: Bench) -> Iterator[Row]:
