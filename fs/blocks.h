@@ -1,6 +1,7 @@
 // The local bytes of one image: what the cache keeps, and in memory what it cannot keep.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -34,6 +35,7 @@ class Blocks {
   std::uint64_t present() const noexcept { return kept_ ? kept_->present() : 0; }
   bool complete() const noexcept { return kept_ && kept_->complete(); }
   bool sealed() const noexcept { return kept_ && kept_->sealed(); }
+  std::shared_ptr<const Fd> file() const { return kept_ ? kept_->file() : nullptr; }
   /// REQUIRES complete().
   cache::Seal seal(std::stop_token stop) { return kept_->seal(std::move(stop)); }
 

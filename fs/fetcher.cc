@@ -94,6 +94,8 @@ void Fetcher::close(const std::shared_ptr<Reader>& reader) noexcept {
 
 bool Fetcher::proven(const Reader& reader) { return reader.data->blocks.sealed(); }
 
+std::shared_ptr<const Fd> Fetcher::file(const Reader& reader) { return reader.data->blocks.file(); }
+
 void Fetcher::read(const std::shared_ptr<Reader>& reader, cache::Extent range,
                    std::unique_ptr<PendingRead> pending) {
   auto waiter = std::make_unique<Waiter>();

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "fs/blocks.h"
 #include "fs/catalogue.h"
 #include "fs/changes.h"
@@ -55,7 +58,8 @@ struct Filesystem::Parts {
                           .catalogue_age = catalogue.age(),
                           .catalogue_trouble = catalogue.trouble(),
                           .cache = store.usage(),
-                          .fetched = fetcher.fetched_bytes()});
+                          .fetched = fetcher.fetched_bytes(),
+                          .reads = how_read()});
     });
     control.add("transfers", [this] { return fetcher.transfers(); });
     control.add("pending", [this] { return uploads.pending(); });
@@ -64,6 +68,10 @@ struct Filesystem::Parts {
 
   std::optional<std::string> local_xattr(NodeId node, std::string_view name) const;
   std::string cached(const client::Image& image) const;
+  std::string how_read() const {
+    const Lock lock(read_mode_mutex);
+    return read_mode;
+  }
   Entry entry(const Node& node) const {
     return {.node = node.id, .attributes = stat.file(node), .valid = Stat::valid(node)};
   }
@@ -99,21 +107,23 @@ struct Filesystem::Parts {
   Uploads uploads;
   Files files;
   Changes changes;
+  mutable Mutex read_mode_mutex;
+  std::string read_mode GUARDED_BY(read_mode_mutex) = "by the daemon";
 };
 
-// How much of an image is on this machine: "100%" only when it is complete.
+// How much of an image is on this machine: "100%" only when it is complete, "sealed" when it is
+// proven, too, so that the kernel may read it by itself.
 std::string Filesystem::Parts::cached(const client::Image& image) const {
   const std::uint64_t size = image.size.value_or(0);
   if (size == 0) return "100%";
-  std::uint64_t here = 0;
-  if (const auto open = fetcher.present(image.id)) {
-    here = *open;
-  } else {
-    try {
-      here = store.open(cache_key(config.endpoint, image))->present();
-    } catch (const std::system_error& error) {
-      log::debug("image {} in the cache: {}", image.id, error.what());
-    }
+  std::uint64_t here = fetcher.present(image.id).value_or(0);
+  try {
+    // While it is open this is the entry that the fetcher has.
+    const cache::EntryPtr entry = store.open(cache_key(config.endpoint, image));
+    if (entry->sealed()) return "100% sealed";
+    here = std::max(here, entry->present());
+  } catch (const std::system_error& error) {
+    log::debug("image {} in the cache: {}", image.id, error.what());
   }
   return fmt::format("{}%", here == size ? 100 : here * 100 / size);
 }
@@ -232,6 +242,11 @@ Statistics Filesystem::statistics() const {
 
 void Filesystem::write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes) {
   Files::write(handle, offset, bytes);
+}
+
+void Filesystem::set_read_mode(std::string mode) {
+  const Lock lock(parts_->read_mode_mutex);
+  parts_->read_mode = std::move(mode);
 }
 
 bool Filesystem::flush_uploads(const Handle& handle, Caller caller) const {
