@@ -127,9 +127,9 @@ class Images {
   /// Writes bytes [offset, offset+length) of the image to `sink`, in order, none twice, after
   /// status, Content-Range and total have been checked. A broken transfer is taken up again at the
   /// byte reached. All of it is asked for with a plain GET, which Glance's own cache helps with and
-  /// any store can answer. `image` must be active and have a size. kRangesRefused: the store gives whole
-  /// images only, `sink` got nothing; use stream(). EIO when the data is lost or lies; ESTALE when
-  /// the image is gone.
+  /// any store can answer. `image` must be active and have a size. kRangesRefused: the store gives
+  /// whole images only, `sink` got nothing; use stream(). EIO when the data is lost or lies; ESTALE
+  /// when the image is gone.
   virtual Delivery download(const Image& image, ByteRange range, Sink& sink,
                             std::stop_token stop) = 0;
 

@@ -1,6 +1,7 @@
 // The local bytes of one image: what the cache keeps, and in memory what it cannot keep.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -37,6 +38,7 @@ class Blocks {
   void prepare_seal(const std::stop_token& stop) {
     if (kept_) kept_->prepare_seal(stop);
   }
+  std::shared_ptr<const Fd> file() const { return kept_ ? kept_->file() : nullptr; }
   /// REQUIRES complete().
   cache::Seal seal(std::stop_token stop) { return kept_->seal(std::move(stop)); }
 

@@ -97,6 +97,8 @@ std::optional<cache::Extent> Fetcher::missing(const Reader& reader) {
 
 bool Fetcher::proven(const Reader& reader) { return reader.data->blocks.sealed(); }
 
+std::shared_ptr<const Fd> Fetcher::file(const Reader& reader) { return reader.data->blocks.file(); }
+
 void Fetcher::read(const std::shared_ptr<Reader>& reader, cache::Extent range,
                    std::unique_ptr<PendingRead> pending, std::uint64_t at_least) {
   auto waiter = std::make_unique<Waiter>();

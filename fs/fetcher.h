@@ -54,6 +54,8 @@ class Fetcher {
   void close(const std::shared_ptr<Reader>& reader) noexcept;
   /// Whether the bytes are proven, so that the kernel may keep its pages.
   static bool proven(const Reader& reader);
+  /// The file with all the bytes, once they are proven; null: there is none.
+  static std::shared_ptr<const Fd> file(const Reader& reader);
 
   /// Answers `pending` with the bytes of `range`, now or later, and fetches ahead as the reads of
   /// `reader` suggest, at least `ahead` bytes. REQUIRES the range within the image, not empty.

@@ -106,13 +106,16 @@ Opened Files::open_image(const Node& node) {
   auto handle = std::make_unique<ImageHandle>();
   handle->node = node.id;
   handle->image = node.image;
-  bool keep = true;
+  Opened opened;
+  opened.keep_cache = true;
   if (*image.size > 0) {
     handle->reader = fetcher_.open(node.image);
-    // Only proven bytes may outlive this open in the kernel's page cache.
-    keep = Fetcher::proven(*handle->reader);
+    // Only proven bytes may outlive this open in the kernel's page cache, or be read without us.
+    opened.keep_cache = Fetcher::proven(*handle->reader);
+    opened.file = Fetcher::file(*handle->reader);
   }
-  return {.handle = std::move(handle), .keep_cache = keep, .direct_io = false};
+  opened.handle = std::move(handle);
+  return opened;
 }
 
 Opened Files::open_for_writing(const Node& node, int flags) {

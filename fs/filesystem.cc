@@ -1,6 +1,7 @@
 #include "fs/filesystem.h"
 
 #include "base/fd.h"
+#include "base/mutex.h"
 #include "fs/catalogue.h"
 #include "fs/changes.h"
 #include "fs/control.h"
@@ -59,13 +60,18 @@ struct Filesystem::Parts {
                           .catalogue_age = catalogue.age(),
                           .catalogue_trouble = catalogue.trouble(),
                           .cache = store.usage(),
-                          .fetched = fetcher.fetched_bytes()});
+                          .fetched = fetcher.fetched_bytes(),
+                          .reads = how_read()});
     });
     control.add("transfers", [this] { return fetcher.transfers(); });
     control.add("pending", [this] { return uploads.pending(); });
     control.add("errors", [this] { return failures.text(); });
   }
 
+  std::string how_read() const {
+    const Lock lock(read_mode_mutex);
+    return read_mode;
+  }
   Entry entry(const Node& node) const {
     return {.node = node.id, .attributes = stat.file(node), .valid = Stat::valid(node)};
   }
@@ -103,6 +109,8 @@ struct Filesystem::Parts {
   Changes changes;
   WarmUp warm_up;
   LocalXattrs local_xattrs;
+  mutable Mutex read_mode_mutex;
+  std::string read_mode GUARDED_BY(read_mode_mutex) = "by the daemon";
 };
 
 Filesystem::Filesystem(Config config, client::Images& images, cache::Store& store,
@@ -209,6 +217,11 @@ Statistics Filesystem::statistics() const {
 
 void Filesystem::write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes) {
   Files::write(handle, offset, bytes);
+}
+
+void Filesystem::set_read_mode(std::string mode) {
+  const Lock lock(parts_->read_mode_mutex);
+  parts_->read_mode = std::move(mode);
 }
 
 bool Filesystem::flush_uploads(const Handle& handle, Caller caller) const {

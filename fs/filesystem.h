@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fd.h"
 #include "cache/spool.h"
 #include "cache/store.h"
 #include "client/images.h"
@@ -66,6 +67,8 @@ struct Opened {
   bool keep_cache = false;
   /// Reads and writes must come here each time, since the size may change.
   bool direct_io = false;
+  /// All bytes, proven and unchanging, which the kernel may read by itself; null: none.
+  std::shared_ptr<const Fd> file = nullptr;
 };
 
 /// Who asks.
@@ -168,6 +171,8 @@ class Filesystem {
   /// Into the spool of a file being written. EBADF, EPERM (an image's bytes), EFBIG, ENOSPC,
   /// EDQUOT.
   void write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes);
+  /// Tells how complete images are read, for .glancefs/status: "by the kernel (passthrough)".
+  void set_read_mode(std::string mode);
   /// Whether flush() would upload now; if not, there is no need to call it.
   bool flush_uploads(const Handle& handle, Caller caller) const;
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/log.h"
 #include "fs/fuse_directory.h"
 #include "fs/fuse_request.h"
 #include "fs/fuse_xattrs.h"
@@ -20,6 +21,16 @@ namespace {
 constexpr unsigned kMaxBackground = 512;
 constexpr unsigned kCongestion = 384;
 constexpr unsigned kMaxWrite = 1024 * 1024;  // what the kernel sends at most
+
+// Passthrough and the write-back cache exclude each other; the kernel would refuse both.
+void agree_on_passthrough(Shell& shell, fuse_conn_info& connection) {
+  BackingDevice* const device = shell.passthrough.agree(connection);
+  if (device != nullptr) shell.backings.use(*device);
+  const std::string mode = device != nullptr ? "by the kernel (passthrough)"
+                                             : "by the daemon: " + shell.passthrough.refused();
+  log::info("complete images are read {}", mode);
+  shell.files.set_read_mode(mode);
+}
 
 void init(void* userdata, fuse_conn_info* connection) {
   // Not wanted: splice (no gain measured, often a loss), the write-back cache (its errors would
@@ -35,6 +46,7 @@ void init(void* userdata, fuse_conn_info* connection) {
   connection->max_background = kMaxBackground;
   connection->congestion_threshold = kCongestion;
   Shell& shell = *static_cast<Shell*>(userdata);
+  agree_on_passthrough(shell, *connection);
   if (shell.ready) shell.ready();
 }
 
@@ -186,7 +198,7 @@ void fsync(fuse_req_t raw, fuse_ino_t node, int /*data_only*/, fuse_file_info* i
 void release(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
   Shell& shell = shell_of(raw);
   serve(raw, "release", node, [&](Request& /*request*/) {
-    const std::shared_ptr<OpenFile> file = shell.opened.take(info->fh);
+    const std::shared_ptr<OpenFile> file = shell.take(info->fh);
     if (file == nullptr) return Done{};
     shell.metadata.run([&files = shell.files, file] { files.release(std::move(file->handle)); },
                        {});

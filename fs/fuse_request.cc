@@ -64,6 +64,12 @@ class ParkedRead : public PendingRead {
 
 }  // namespace
 
+std::unique_ptr<OpenFile> Shell::take(std::uint64_t fh) noexcept {
+  std::unique_ptr<OpenFile> file = opened.take(fh);
+  if (file != nullptr && file->backing) backings.leave(file->node, *file->backing);
+  return file;
+}
+
 Request::Request(fuse_req_t request, std::string_view operation, NodeId node) noexcept
     : request_(request),
       shell_(&shell_of(request)),
@@ -149,17 +155,22 @@ void Request::answer(std::span<const std::byte> bytes) noexcept {
 }
 
 void Request::answer(OpenAnswer answer) {
-  fuse_file_info info = keep(answer.node, answer.flags, std::move(answer.opened));
+  const bool reads_only = (answer.flags & O_ACCMODE) == O_RDONLY;
+  auto info = keep(answer.node, answer.flags, std::move(answer.opened), reads_only);
+  if (!info) return;
+  const std::int32_t backing = OpenTable<OpenFile>::at(info->fh).backing.value_or(0);
   finish([&](fuse_req_t request) {
-    if (fuse_reply_open(request, &info) != 0) drop(info);
+    if (Passthrough::reply_open(request, *info, backing) != 0) drop(*info);
   });
 }
 
+// Never passed through: the kernel creates only what it found no file for a moment ago.
 void Request::answer(CreateAnswer answer) {
   const fuse_entry_param param = to_entry(answer.entry);
-  fuse_file_info info = keep(answer.entry.node, answer.flags, std::move(answer.opened));
+  auto info = keep(answer.entry.node, answer.flags, std::move(answer.opened), false);
+  if (!info) return;
   finish([&](fuse_req_t request) {
-    if (fuse_reply_create(request, &param, &info) != 0) drop(info);
+    if (fuse_reply_create(request, &param, &*info) != 0) drop(*info);
   });
 }
 
@@ -171,21 +182,32 @@ void Request::answer(std::unique_ptr<OpenDirectory> directory) {
   });
 }
 
-fuse_file_info Request::keep(NodeId node, int flags, Opened opened) {
+std::optional<fuse_file_info> Request::keep(NodeId node, int flags, Opened opened, bool passable) {
   const bool writable = (flags & O_ACCMODE) != O_RDONLY;
+  std::optional<std::int32_t> backing;
+  if (passable && !opened.direct_io) {
+    backing = shell_->backings.enter(node, opened.file.get());
+  } else if (!opened.direct_io) {
+    if (!shell_->backings.enter_cached(node)) {
+      files().release(std::move(opened.handle));
+      fail(ESTALE);
+      return std::nullopt;
+    }
+    backing = 0;
+  }
   fuse_file_info info{};
   info.flags = flags;
   info.keep_cache = opened.keep_cache;
   info.direct_io = opened.direct_io;
   // Nothing to bring home at close(2), so the kernel need not ask (Linux >= 5.16).
   info.noflush = !writable;
-  info.fh = shell_->opened.keep(std::make_unique<OpenFile>(
-      OpenFile{.node = node, .handle = std::move(opened.handle), .writable = writable}));
+  info.fh = shell_->opened.keep(std::make_unique<OpenFile>(OpenFile{
+      .node = node, .handle = std::move(opened.handle), .writable = writable, .backing = backing}));
   return info;
 }
 
 void Request::drop(const fuse_file_info& info) noexcept {
-  if (const auto file = shell_->opened.take(info.fh)) files().release(std::move(file->handle));
+  if (const auto file = shell_->take(info.fh)) files().release(std::move(file->handle));
 }
 
 void Request::fail(int error) noexcept {

@@ -21,8 +21,10 @@
 
 #include "fs/executor.h"
 #include "fs/filesystem.h"
+#include "fs/fuse_backing.h"
 #include "fs/fuse_interrupts.h"
 #include "fs/fuse_open_table.h"
+#include "fs/fuse_passthrough.h"
 
 namespace glancefs::fs {
 
@@ -31,6 +33,8 @@ struct OpenFile {
   NodeId node = 0;
   std::unique_ptr<Handle> handle;
   bool writable = false;  ///< opened for writing; else its FLUSH has nothing to do
+  /// What Backings gave it; nullopt: not counted there.
+  std::optional<std::int32_t> backing;
 };
 
 /// An open directory: its entries as they were when reading last began at its start, so that an
@@ -44,11 +48,22 @@ struct OpenDirectory {
 
 /// What the operations of one session share; libfuse's user data.
 struct Shell {
+  Shell(Filesystem& all, Executor& waiting, Executor& uploads)
+      : files(all),
+        metadata(waiting),
+        transfers(uploads),
+        backings(all) {}
+
+  /// The open file that the kernel has let go of; null: there is none.
+  std::unique_ptr<OpenFile> take(std::uint64_t fh) noexcept;
+
   Filesystem& files;
   Executor& metadata;   ///< for everything that may wait, but
   Executor& transfers;  ///< for flush, which may take as long as an upload
   std::function<void()> ready;
   Interrupts interrupts;
+  Passthrough passthrough;
+  Backings backings;
   OpenTable<OpenFile> opened;
   OpenTable<OpenDirectory> directories;
 };
@@ -126,7 +141,9 @@ class Request {
   /// Answers by `reply`, which gets the raw request.
   template <typename Reply>
   void finish(Reply&& reply) noexcept;
-  fuse_file_info keep(NodeId node, int flags, Opened opened);
+  /// `passable`: the kernel may read the file by itself. Null: it does so at present and would
+  /// refuse this open; answered ESTALE, at which it looks the name up and opens once more.
+  std::optional<fuse_file_info> keep(NodeId node, int flags, Opened opened, bool passable);
   /// The kernel did not take the open and will not send its release.
   void drop(const fuse_file_info& info) noexcept;
 

@@ -1,44 +1,22 @@
 #include "fs/fuse_session.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <fuse_lowlevel.h>
 #include <sys/uio.h>
 
 #include <cerrno>
-#include <fstream>
-#include <string_view>
+#include <optional>
 #include <utility>
 
+#include "base/log.h"
 #include "fs/fuse_log.h"
 #include "fs/fuse_loop.h"
+#include "fs/fuse_mount.h"
 #include "fs/fuse_operations.h"
 #include "fs/fuse_request.h"
 
 namespace glancefs::fs {
 namespace {
-
-constexpr const char* kDevice = "/dev/fuse";
-constexpr const char* kFuseConf = "/etc/fuse.conf";
-
-// One value of a -o list, where commas separate and backslashes escape.
-std::string escaped(std::string_view value) {
-  std::string result;
-  for (const char c : value) {
-    if (c == ',' || c == '\\') result += '\\';
-    result += c;
-  }
-  return result;
-}
-
-std::string option_list(const MountConfig& config) {
-  std::string list = "default_permissions,nosuid,nodev,subtype=glancefs,fsname=";
-  list += escaped(config.source);
-  if (config.read_only) list += ",ro";
-  if (config.allow_other) list += ",allow_other";
-  for (const std::string& option : config.options) list += "," + escaped(option);
-  return list;
-}
 
 struct SessionDeleter {
   void operator()(fuse_session* session) const noexcept { fuse_session_destroy(session); }
@@ -49,7 +27,7 @@ SessionPtr make_session(const MountConfig& config, Shell& shell) {
   const FuseComplaint complaint;
   fuse_args args = FUSE_ARGS_INIT(0, nullptr);
   const int added = fuse_opt_add_arg(&args, "glancefs") | fuse_opt_add_arg(&args, "-o") |
-                    fuse_opt_add_arg(&args, option_list(config).c_str());
+                    fuse_opt_add_arg(&args, libfuse_options(config).c_str());
   SessionPtr session;
   if (added == 0) {
     session.reset(fuse_session_new(&args, &operations(), sizeof(fuse_lowlevel_ops), &shell));
@@ -59,35 +37,18 @@ SessionPtr make_session(const MountConfig& config, Shell& shell) {
   return session;
 }
 
-bool users_may_allow_other() {
-  std::ifstream file(kFuseConf);
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("user_allow_other")) return true;
-  }
-  return false;
-}
-
-// What libfuse and fusermount3 would say in words that do not help.
-void check_prerequisites(const MountConfig& config) {
-  if (::access(kDevice, R_OK | W_OK) != 0) {
-    throw_errno(errno, fmt::format("{} (load the fuse module, or give a container --device {} and "
-                                   "--cap-add SYS_ADMIN)",
-                                   kDevice, kDevice));
-  }
-  if (::geteuid() != 0 && config.allow_other && !users_may_allow_other()) {
-    throw_errno(EPERM, fmt::format("allow_other needs the line user_allow_other in {}", kFuseConf));
-  }
-}
-
-ssize_t read_request(int fd, void* into, std::size_t size, void* /*shell*/) {
+ssize_t read_request(int fd, void* into, std::size_t size, void* shell) {
   const ssize_t got = ::read(fd, into, size);
-  if (got != 0) return got;
-  errno = ENODEV;  // what the kernel says after an unmount
-  return -1;
+  if (got == 0) errno = ENODEV;  // what the kernel says after an unmount
+  if (got <= 0) return -1;
+  const std::span request(static_cast<const std::byte*>(into), static_cast<std::size_t>(got));
+  static_cast<Shell*>(shell)->passthrough.received(request);
+  return got;
 }
 
-ssize_t write_answer(int fd, iovec* parts, int count, void* /*shell*/) {
-  return ::writev(fd, parts, count);
+ssize_t write_answer(int fd, iovec* parts, int count, void* shell) {
+  const std::span answer(parts, static_cast<std::size_t>(count));
+  return static_cast<Shell*>(shell)->passthrough.send(fd, answer);
 }
 
 }  // namespace
@@ -95,16 +56,52 @@ ssize_t write_answer(int fd, iovec* parts, int count, void* /*shell*/) {
 struct FuseSession::Parts {
   Parts(Filesystem& files, Executor& metadata, Executor& transfers, MountConfig wanted)
       : config(std::move(wanted)),
-        shell{files, metadata, transfers, {}, {}, {}, {}},
+        shell(files, metadata, transfers),
         session(make_session(config, shell)),
         loop(session.get()) {}
 
+  /// Mounts without libfuse. False: it did not work, but libfuse may know a way, or better words.
+  bool mount();
+  void serve_on(Fd connection, std::unique_ptr<BackingDevice> device);
+  void unmount() noexcept;
+
   const MountConfig config;
   Shell shell;
+  std::optional<FuseMount> own_mount;
   SessionPtr session;
   FuseLoop loop;
-  bool mounted = false;
+  bool mounted = false;  ///< by libfuse
 };
+
+bool FuseSession::Parts::mount() {
+  try {
+    own_mount.emplace(config);
+    serve_on(own_mount->connection(), open_backing_device(own_mount->device()));
+    return true;
+  } catch (const std::system_error& error) {
+    log::debug("{}", error.what());
+    shell.passthrough.refuse(error.what());
+    own_mount.reset();
+    return false;
+  }
+}
+
+void FuseSession::Parts::serve_on(Fd connection, std::unique_ptr<BackingDevice> device) {
+  fuse_custom_io io{};
+  io.read = read_request;
+  io.writev = write_answer;
+  const int error = fuse_session_custom_io(session.get(), &io, connection.get());
+  if (error != 0) throw_errno(-error, "FUSE connection");
+  static_cast<void>(connection.release());  // libfuse closes it with the session
+  if (device) shell.passthrough.want(std::move(device));
+}
+
+void FuseSession::Parts::unmount() noexcept {
+  if (mounted) fuse_session_unmount(session.get());
+  if (!own_mount) return;
+  session.reset();  // closes its descriptor
+  own_mount.reset();
+}
 
 FuseSession::FuseSession(Filesystem& files, Executor& metadata, Executor& transfers,
                          MountConfig config) {
@@ -115,7 +112,7 @@ FuseSession::FuseSession(Filesystem& files, Executor& metadata, Executor& transf
 FuseSession::~FuseSession() {
   // Answers first: unmounting closes the descriptor they are written to.
   parts_->shell.interrupts.end();
-  if (parts_->mounted) fuse_session_unmount(parts_->session.get());
+  parts_->unmount();
   for (auto& [fh, file] : parts_->shell.opened.drain()) {
     parts_->shell.files.release(std::move(file->handle));
   }
@@ -123,6 +120,9 @@ FuseSession::~FuseSession() {
 
 void FuseSession::mount() {
   check_prerequisites(parts_->config);
+  const bool wanted = parts_->config.passthrough && ::geteuid() == 0;
+  if (!parts_->config.passthrough) parts_->shell.passthrough.refuse("switched off");
+  if (wanted && !kLibfusePassesThrough && parts_->mount()) return;
   const FuseComplaint complaint;
   errno = 0;
   if (fuse_session_mount(parts_->session.get(), parts_->config.directory.c_str()) != 0) {
@@ -133,15 +133,13 @@ void FuseSession::mount() {
                                        : complaint.text()));
   }
   parts_->mounted = true;
+  if (wanted && kLibfusePassesThrough) {
+    parts_->shell.passthrough.want(open_backing_device(fuse_session_fd(parts_->session.get())));
+  }
 }
 
-void FuseSession::serve_on(Fd connection) {
-  fuse_custom_io io{};
-  io.read = read_request;
-  io.writev = write_answer;
-  const int error = fuse_session_custom_io(parts_->session.get(), &io, connection.get());
-  if (error != 0) throw_errno(-error, "FUSE connection");
-  static_cast<void>(connection.release());  // libfuse closes it with the session
+void FuseSession::serve_on(Fd connection, std::unique_ptr<BackingDevice> device) {
+  parts_->serve_on(std::move(connection), std::move(device));
 }
 
 void FuseSession::run(std::function<void()> ready) {

@@ -9,16 +9,19 @@
 #include "base/fd.h"
 #include "fs/executor.h"
 #include "fs/filesystem.h"
+#include "fs/fuse_backing.h"
 
 namespace glancefs::fs {
 
 struct MountConfig {
-  std::string directory;  ///< absolute
-  std::string source;     ///< the first column of findmnt(8)
-  bool read_only = false;
+  std::string directory;    ///< absolute
+  std::string source;       ///< the first column of findmnt(8)
+  unsigned long flags = 0;  ///< MS_* of mount(2)
   bool allow_other = false;
-  /// More mount options, for libfuse and the kernel: "noexec", "context=…".
+  /// More mount options, for libfuse and the kernel: "max_read=65536", "context=…".
   std::vector<std::string> options;
+  /// Whether the kernel may read complete images by itself, where it can.
+  bool passthrough = true;
 };
 
 /// A connection to the kernel. Always mounted with default_permissions, nosuid and nodev.
@@ -47,8 +50,9 @@ class FuseSession {
 
   /// Instead of mount(): speaks the FUSE protocol over `connection`, where one read(2) gets one
   /// request and one writev(2) sends one answer (a SOCK_SEQPACKET socket, or /dev/fuse opened and
-  /// mounted by the caller, who also unmounts).
-  void serve_on(Fd connection);
+  /// mounted by the caller, who also unmounts). `device`, if there is one, takes files that the
+  /// kernel shall read by itself.
+  void serve_on(Fd connection, std::unique_ptr<BackingDevice> device = nullptr);
 
   /// Serves until unmounted or request_exit(). `ready` (may be empty) is called once, when the
   /// kernel has said hello; from then on the mount can be used. Call it once. Throws system_error

@@ -26,7 +26,8 @@ bool overlaps(cache::Extent range, std::uint64_t begin, std::uint64_t end) {
 
 bool ImageData::awaits_verdict() const {
   if (verdict != Verdict::kOpen || blocks.sealed()) return false;
-  return verify == Verify::kStrict || (verify == Verify::kFull && blocks.complete());
+  // While it is being sealed, too: a mismatch drops the blocks before anybody is told.
+  return verify == Verify::kStrict || (verify == Verify::kFull && (sealing || blocks.complete()));
 }
 
 bool ImageData::does_not_fit() const {

@@ -33,19 +33,19 @@ std::optional<std::string> LocalXattrs::get(NodeId node, std::string_view name) 
   return std::nullopt;
 }
 
-// How much of an image is on this machine: "100%" only when it is complete.
+// How much of an image is on this machine: "100%" only when it is complete, "sealed" when it is
+// proven, too, so that the kernel may read it by itself.
 std::string LocalXattrs::cached(const client::Image& image) const {
   const std::uint64_t size = image.size.value_or(0);
   if (size == 0) return "100%";
-  std::uint64_t here = 0;
-  if (const auto open = fetcher_.present(image.id)) {
-    here = *open;
-  } else {
-    try {
-      here = store_.open(cache_key(config_.endpoint, image))->present();
-    } catch (const std::system_error& error) {
-      log::debug("image {} in the cache: {}", image.id, error.what());
-    }
+  std::uint64_t here = fetcher_.present(image.id).value_or(0);
+  try {
+    // While it is open this is the entry that the fetcher has.
+    const cache::EntryPtr entry = store_.open(cache_key(config_.endpoint, image));
+    if (entry->sealed()) return "100% sealed";
+    here = std::max(here, entry->present());
+  } catch (const std::system_error& error) {
+    log::debug("image {} in the cache: {}", image.id, error.what());
   }
   return fmt::format("{}%", here == size ? 100 : here * 100 / size);
 }

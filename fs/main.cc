@@ -1,7 +1,4 @@
 // mount.glancefs: from the command line to a mounted catalogue.
-#include <sys/mount.h>
-
-#include <array>
 #include <filesystem>
 #include <iostream>
 
@@ -72,22 +69,16 @@ Config filesystem_config(const Options& options, const client::Session& session)
   return config;
 }
 
-// The mount options that FuseSession does not set by itself, as words.
-std::vector<std::string> mount_words(const Options& options) {
-  constexpr std::array<std::pair<unsigned long, const char*>, 5> kWords{
-      {{MS_NOEXEC, "noexec"},
-       {MS_SYNCHRONOUS, "sync"},
-       {MS_DIRSYNC, "dirsync"},
-       {MS_NOATIME, "noatime"},
-       {MS_NODIRATIME, "nodiratime"}}};
-  std::vector<std::string> words;
-  for (const auto& [flag, word] : kWords) {
-    if ((options.mount_flags & flag) != 0) words.emplace_back(word);
-  }
-  for (const std::string& word : options.fuse_options) {
-    if (word != "allow_other") words.push_back(word);
-  }
-  return words;
+MountConfig mount_config(const Options& options, const std::string& label,
+                         const std::string& mount_point) {
+  MountConfig config{.directory = mount_point,
+                     .source = options.source.empty() ? label : options.source,
+                     .flags = options.mount_flags,
+                     .allow_other = options.allow_other,
+                     .options = options.fuse_options,
+                     .passthrough = options.passthrough};
+  std::erase(config.options, "allow_other");
+  return config;
 }
 
 // Builds the file system from the ground up, login first, and serves until it is unmounted.
@@ -105,12 +96,7 @@ void serve(const Options& options, const Environment& environment, const Paths& 
   Filesystem files(filesystem_config(options, session), images, *store, *spools);
   Executor metadata(kMetadataThreads);
   Executor transfers(kTransferThreads);
-  FuseSession fuse(files, metadata, transfers,
-                   {.directory = mount_point,
-                    .source = options.source.empty() ? cloud.label() : options.source,
-                    .read_only = options.read_only,
-                    .allow_other = options.allow_other,
-                    .options = mount_words(options)});
+  FuseSession fuse(files, metadata, transfers, mount_config(options, cloud.label(), mount_point));
   fuse.mount();
   {
     const ExitSignals signals([&] { fuse.request_exit(); });

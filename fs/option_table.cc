@@ -33,6 +33,12 @@ Verify parse_verify(const std::string& word) {
   throw std::invalid_argument("expected full, later or strict");
 }
 
+bool parse_passthrough(const std::string& word) {
+  if (word == "auto") return true;
+  if (word == "no") return false;
+  throw std::invalid_argument("expected auto or no");
+}
+
 using enum OptionGroup;
 using enum OptionKind;
 
@@ -53,8 +59,9 @@ constexpr std::array kTable{
   Option{kCache, kValue, "cache-size", "SIZE", "25%", "most that is kept there: 10G, or a share of the file system", store<&Options::cache_size, parse_amount>},
   Option{kCache, kValue, "cache-min-free", "SIZE", "5%", "space that is left free there", store<&Options::cache_min_free, parse_amount>},
   Option{kCache, kValue, "memory-limit", "SIZE", "64M", "memory to do with; half of it holds image data the cache cannot keep", store<&Options::memory_limit, parse_memory>},
-  Option{kCache, kValue, "verify", "WHEN", "full", "reads wait for the hash: full, once an image is complete; later, never; strict, from the start", store<&Options::verify, parse_verify>},
+  Option{kCache, kValue, "verify", "WHEN", "full", "reads wait for the hash: full, once all is here; later, never; strict, from the start", store<&Options::verify, parse_verify>},
   Option{kCache, kValue, "state-dir", "DIR", "", "where unfinished uploads wait (default: /var/lib/glancefs or ~/.local/state/glancefs)", store<&Options::state_directory, parse_text>},
+  Option{kCache, kValue, "passthrough", "WHEN", "auto", "let the kernel read complete images by itself: auto where it can, or no", store<&Options::passthrough, parse_passthrough>},
 
   Option{kNetwork, kValue, "metadata-ttl", "TIME", "30s", "age at which the catalogue is asked for changes", store<&Options::metadata_ttl, parse_duration>},
   Option{kNetwork, kValue, "connections", "N", "8", "parallel downloads, 1 to 64", store<&Options::connections, parse_connections>},

@@ -48,6 +48,7 @@ struct Options {
   std::string cache_directory;  ///< absolute; empty: Paths::cache
   std::string state_directory;  ///< absolute; empty: Paths::state
   Amount cache_size, cache_min_free;
+  bool passthrough = false;  ///< whether the kernel may read complete images by itself
 
   std::string log;  ///< "auto", "stderr", "syslog" or an absolute path
   log::Level log_level = log::Level::kWarning;

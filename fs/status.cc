@@ -32,6 +32,7 @@ std::string status_text(const Status& status) {
       fmt::format("cache      {} of {} in {} images, {} read, {} evicted\n", amount(cache.bytes),
                   amount(cache.limit), cache.objects, amount(cache.hits), amount(cache.evicted));
   text += fmt::format("fetched    {}\n", amount(status.fetched));
+  text += fmt::format("reads      {}\n", status.reads);
   return text;
 }
 

@@ -19,6 +19,7 @@ struct Status {
   std::string catalogue_trouble;  ///< why it is not refreshed; empty: it is
   cache::Usage cache;
   std::uint64_t fetched = 0;  ///< bytes from Glance since the mount
+  std::string reads;          ///< by whom complete images are read
 };
 
 std::string status_text(const Status& status);

@@ -103,19 +103,21 @@ void WarmUp::fetch(const client::ImagePtr& image, const std::stop_token& stop) {
   int passes = 0;
   std::uint64_t reached = 0;
   while (!stop.stop_requested()) {
+    // When all is here, one more read, which waits for what the hash says.
     const auto hole = Fetcher::missing(*reader);
-    if (!hole) return;
+    const std::uint64_t offset = hole ? hole->offset : 0;
     // A block or two may have been damaged; more than that has been given up for room.
-    if (hole->offset < reached && ++passes == kPasses) {
+    if (hole && offset < reached && ++passes == kPasses) {
       throw_errno(ENOSPC, "the cache cannot keep all of image " + image->id);
     }
-    reached = hole->offset;
+    reached = offset;
     std::promise<void> promise;
     auto arrived = promise.get_future();
-    fetcher_.read(reader, {.offset = hole->offset, .length = 1},
+    fetcher_.read(reader, {.offset = offset, .length = 1},
                   std::make_unique<Arrival>(std::move(promise), stop), kWindow);
     try {
       arrived.get();
+      if (!hole) return;
       failed = 0;
     } catch (const std::system_error& error) {
       if (stop.stop_requested() || ++failed == kAttempts) throw;

@@ -40,7 +40,7 @@ TEST_F(LocalXattrsTest, PrefetchBringsTheWholeImage) {
   ASSERT_TRUE(rig_.images.wait_for_waiting(Call::kDownload, 1));
   rig_.images.release(Call::kDownload);
   wait_until_prefetched(node);
-  EXPECT_EQ(rig_.files().xattr(node, "user.glancefs.cached"), "100%");
+  EXPECT_EQ(rig_.files().xattr(node, "user.glancefs.cached"), "100% sealed");
 }
 
 TEST_F(LocalXattrsTest, APrefetchCanBeCalledOff) {
@@ -51,7 +51,7 @@ TEST_F(LocalXattrsTest, APrefetchCanBeCalledOff) {
   rig_.files().remove_xattr(node, "user.glancefs.prefetch", {});
   wait_until_prefetched(node);
   rig_.images.release(Call::kDownload);
-  EXPECT_NE(rig_.files().xattr(node, "user.glancefs.cached"), "100%");
+  EXPECT_NE(rig_.files().xattr(node, "user.glancefs.cached"), "100% sealed");
 }
 
 TEST_F(LocalXattrsTest, APrefetchThatTheCacheCannotKeepEnds) {
@@ -69,7 +69,7 @@ TEST_F(LocalXattrsTest, APinIsKeptAndBringsTheImage) {
   rig_.files().set_xattr(node, "user.glancefs.pin", "yes", XattrMode::kSet, {});
   EXPECT_EQ(rig_.files().xattr(node, "user.glancefs.pin"), "1");
   wait_until_prefetched(node);
-  EXPECT_EQ(rig_.files().xattr(node, "user.glancefs.cached"), "100%");
+  EXPECT_EQ(rig_.files().xattr(node, "user.glancefs.cached"), "100% sealed");
   rig_.files().set_xattr(node, "user.glancefs.pin", "0", XattrMode::kSet, {});
   EXPECT_EQ(rig_.files().xattr(node, "user.glancefs.pin"), "0");
 }

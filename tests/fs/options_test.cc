@@ -113,6 +113,7 @@ TEST(ParseOptions, EveryDefaultIsWhatTheTableSays) {
   EXPECT_EQ(options.mount_timeout, milliseconds(60'000));
   EXPECT_EQ(options.log, "auto");
   EXPECT_EQ(options.cache_size, (Amount{0, 25}));
+  EXPECT_TRUE(options.passthrough);
   EXPECT_EQ(options.mount_flags, static_cast<unsigned long>(MS_NOSUID | MS_NODEV));
   EXPECT_THAT(options.fuse_options, IsEmpty());
 }
@@ -120,7 +121,8 @@ TEST(ParseOptions, EveryDefaultIsWhatTheTableSays) {
 TEST(ParseOptions, EveryValueArrives) {
   const Options options = parse(
       "uid=7,gid=8,umask=077,nodelete,hidden,xattrs=settable,cache-dir=c,cache-size=10G,"
-      "cache-min-free=1G,state-dir=/s/../t/,metadata-ttl=5m,connections=3,connect-timeout=4,"
+      "cache-min-free=1G,passthrough=no,state-dir=/s/../t/"
+      ",metadata-ttl=5m,connections=3,connect-timeout=4,"
       "timeout=5,mount-timeout=6,log=/l,log-level=trace,insecure");
   EXPECT_EQ(options.uid, 7U);
   EXPECT_EQ(options.gid, 8U);
@@ -131,6 +133,7 @@ TEST(ParseOptions, EveryValueArrives) {
   EXPECT_EQ(options.cache_directory, "/here/c");
   EXPECT_EQ(options.cache_size.bytes, 10ULL << 30);
   EXPECT_EQ(options.cache_min_free.bytes, 1ULL << 30);
+  EXPECT_FALSE(options.passthrough);
   EXPECT_EQ(options.state_directory, "/t");
   EXPECT_EQ(options.metadata_ttl, milliseconds(300'000));
   EXPECT_EQ(options.connections, 3U);

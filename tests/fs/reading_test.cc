@@ -321,7 +321,7 @@ TEST_F(Reading, TellsHowMuchIsCached) {
   const NodeId node = add(pattern(1'000'000));
   EXPECT_EQ(rig_.files().xattr(node, "user.glancefs.cached"), "0%");
   rig_.read_all(node);
-  EXPECT_EQ(rig_.files().xattr(node, "user.glancefs.cached"), "100%");
+  EXPECT_EQ(rig_.files().xattr(node, "user.glancefs.cached"), "100% sealed");
 }
 
 }  // namespace

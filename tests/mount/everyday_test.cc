@@ -68,7 +68,7 @@ TEST_F(Everyday, ReadingGivesTheBytesWhoeverReads) {
       out("sha512sum < $M/private/a | cut -d' ' -f1"),
       out("getfattr --absolute-names -n user.glance.os_hash_value --only-values $M/private/a"));
   EXPECT_EQ(out("getfattr --absolute-names -n user.glancefs.cached --only-values $M/private/a"),
-            "100%");
+            "100% sealed");
 }
 
 TEST_F(Everyday, APartOfALargeImageFetchesLittle) {
@@ -102,6 +102,37 @@ TEST_F(Everyday, TheCacheSurvivesARemountAndAKill) {
   mount();
   EXPECT_EQ(sh("cmp $M/private/a $D/a").code, 0);
   EXPECT_EQ(cloud_.requests("GET", "/v2/images/{id}/file"), 0U);
+}
+
+TEST_F(Everyday, ASealedImageIsReadByTheKernel) {
+  const std::string data = pattern(3'000'000);
+  add("a", data);
+  mount();
+  if (out("grep ^reads $M/.glancefs/status") != "reads      by the kernel (passthrough)") {
+    GTEST_SKIP() << out("grep ^reads $M/.glancefs/status");
+  }
+  write_file(directory_ / "a", data);
+  const auto cached = [this] {
+    return out("getfattr --absolute-names -n user.glancefs.cached --only-values $M/private/a");
+  };
+  EXPECT_EQ(cached(), "0%");
+  EXPECT_EQ(sh("cmp $M/private/a $D/a").code, 0);
+  EXPECT_EQ(cached(), "100% sealed");
+  const std::string before = out("grep -E '^(cache|fetched)' $M/.glancefs/status");
+  EXPECT_EQ(sh("cmp $M/private/a $D/a && cmp $M/private/a $M/private/a").code, 0);
+  EXPECT_EQ(out("grep -E '^(cache|fetched)' $M/.glancefs/status"), before)
+      << "nothing is fetched, nor read from the cache by the daemon";
+  unmount();
+  mount();
+  EXPECT_EQ(sh("cmp $M/private/a $D/a").code, 0);
+  EXPECT_THAT(out("cat $M/.glancefs/status"),
+              AllOf(HasSubstr(", 0 KiB read"), HasSubstr("fetched    0 KiB")));
+  unmount();
+  mount("passthrough=no");
+  EXPECT_EQ(sh("cmp $M/private/a $D/a").code, 0);
+  EXPECT_THAT(
+      out("cat $M/.glancefs/status"),
+      AllOf(HasSubstr("reads      by the daemon: switched off"), Not(HasSubstr(", 0 KiB read"))));
 }
 
 TEST_F(Everyday, PropertiesAreAttributes) {

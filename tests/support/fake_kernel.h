@@ -97,13 +97,15 @@ class FakeKernel {
     return answers_.find(unique)->second.front();
   }
 
-  /// Says hello as Linux does, with everything it can.
-  fuse_init_out say_hello() {
+  /// Says hello as Linux does, with everything it can; `flags2` are the bits from 32 on, which
+  /// kernels before 5.17 did not have.
+  fuse_init_out say_hello(std::uint32_t flags2 = 0) {
     fuse_init_in body{};
     body.major = FUSE_KERNEL_VERSION;
     body.minor = FUSE_KERNEL_MINOR_VERSION;
     body.max_readahead = 128 * 1024;
-    body.flags = ~0U & ~static_cast<std::uint32_t>(FUSE_INIT_EXT);
+    body.flags = flags2 != 0 ? ~0U : ~0U & ~static_cast<std::uint32_t>(FUSE_INIT_EXT);
+    body.flags2 = flags2;
     return wait(send(FUSE_INIT, 0, body)).as<fuse_init_out>();
   }
 

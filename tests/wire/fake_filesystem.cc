@@ -178,6 +178,7 @@ std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name
   return call(parts_->fake.create, parent, name, flags, caller);
 }
 NodeId Filesystem::parent(NodeId) { return kRootNode; }
+void Filesystem::set_read_mode(std::string mode) { parts_->fake.set_read_mode(std::move(mode)); }
 bool Filesystem::flush_uploads(const Handle&, Caller) const { return parts_->fake.flush_uploads; }
 void Filesystem::flush(Handle&, Caller caller, std::stop_token stop) {
   call(parts_->fake.flush, caller, std::move(stop));

@@ -42,6 +42,15 @@ struct FakeFiles {
   std::function<fs::Attributes(fs::NodeId, const fs::AttributeChange&, fs::Handle*)> change;
   std::function<void(fs::NodeId, std::string_view, std::string_view, fs::XattrMode)> set_xattr;
   std::function<void(fs::NodeId, std::string_view)> remove_xattr;
+  /// What set_read_mode() was told last.
+  std::string read_mode() const {
+    const Lock lock(mutex_);
+    return read_mode_;
+  }
+  void set_read_mode(std::string mode) {
+    const Lock lock(mutex_);
+    read_mode_ = std::move(mode);
+  }
   /// What explain() was asked, as "operation node".
   std::vector<std::string> explained() const {
     const Lock lock(mutex_);
@@ -54,6 +63,7 @@ struct FakeFiles {
 
  private:
   mutable Mutex mutex_;
+  std::string read_mode_ GUARDED_BY(mutex_);
   mutable std::vector<std::string> explained_ GUARDED_BY(mutex_);
 };
 

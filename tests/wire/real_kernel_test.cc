@@ -1,133 +1,59 @@
 // The binding under the real kernel: what Linux makes of the answers, and of operations left out.
+#include "tests/wire/real_kernel.h"
+
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include <csignal>
-#include <cstdlib>
-#include <fstream>
-#include <future>
-#include <memory>
-#include <string>
-#include <thread>
 
 #include "base/fd.h"
-#include "fs/executor.h"
-#include "fs/fuse_session.h"
 #include "fs/fuse_signals.h"
-#include "tests/support/temporary_directory.h"
-#include "tests/wire/fake_filesystem.h"
 
 namespace glancefs::test {
 namespace {
-
-using std::chrono::milliseconds;
-
-constexpr fs::NodeId kFirst = 1000;
-constexpr fs::NodeId kFiles = 1000;
-constexpr std::uint64_t kSize = 1 << 20;
-
-class NoHandle : public fs::Handle {};
-
-// One directory of 1000 files whose reads wait until the test answers.
-class RealKernelTest : public testing::Test {
- protected:
-  void SetUp() override {
-    if (::access("/dev/fuse", R_OK | W_OK) != 0 || ::geteuid() != 0) {
-      GTEST_SKIP() << "mounting needs /dev/fuse and root";
-    }
-    fake.attributes = attributes;
-    fake.attributes_valid = milliseconds(60000);
-    fake.find = [](fs::NodeId, std::string_view name) {
-      fs::Entry entry;
-      if (name.size() != 5 || !name.starts_with('f')) return std::optional(entry);
-      entry.node = std::stoul(std::string(name.substr(1)));
-      entry.attributes = attributes(entry.node);
-      entry.valid = milliseconds(60000);
-      return std::optional(entry);
-    };
-    fake.list = [](fs::NodeId) {
-      std::vector<fs::DirectoryEntry> entries;
-      for (fs::NodeId node = kFirst; node < kFirst + kFiles; ++node) {
-        entries.push_back({"f" + std::to_string(node), node});
-      }
-      return entries;
-    };
-    fake.open = [](auto, auto, auto) {
-      return fs::Opened{.handle = std::make_unique<NoHandle>(), .keep_cache = true};
-    };
-    fake.read = [this](auto, auto, std::unique_ptr<fs::PendingRead> reader) {
-      park.add(std::move(reader));
-    };
-    fake.flush = [](auto, auto) {};
-    mount({});
-  }
-
-  ~RealKernelTest() override {
-    stop();
-    ::umount2(directory.path().c_str(), MNT_DETACH);  // in case that a test has failed half-way
-  }
-
-  static fs::Attributes attributes(fs::NodeId node) {
-    fs::Attributes result;
-    result.node = node;
-    result.mode = node == fs::kRootNode ? S_IFDIR | 0755 : S_IFREG | 0644;
-    result.size = node == fs::kRootNode ? 0 : kSize;
-    return result;
-  }
-
-  void mount(const std::vector<std::string>& options) {
-    session = std::make_unique<fs::FuseSession>(
-        *files, metadata, transfers,
-        fs::MountConfig{.directory = directory.path(), .source = "my,cloud", .options = options});
-    session->mount();
-    std::promise<void> ready;
-    loop = std::thread([this, &ready] { session->run([&] { ready.set_value(); }); });
-    ready.get_future().wait();
-  }
-
-  void stop() {
-    if (!loop.joinable()) return;
-    session->request_exit();
-    loop.join();
-    session.reset();
-  }
-
-  // Its line of mountinfo; empty: not mounted.
-  std::string mounted() const {
-    std::ifstream table("/proc/self/mountinfo");
-    for (std::string line; std::getline(table, line);) {
-      if (line.find(" " + directory.path() + " ") != std::string::npos) return line;
-    }
-    return {};
-  }
-
-  std::string file() const { return directory / "f1000"; }
-  int shell(const std::string& line) const {
-    return std::system(("cd " + directory.path() + " && { " + line + "; }").c_str());
-  }
-
-  TemporaryDirectory directory;
-  FakeFiles fake;
-  ReadPark park;
-  std::unique_ptr<fs::Filesystem> files = make_fake_filesystem(fake);
-  fs::Executor metadata{4}, transfers{4};
-  std::unique_ptr<fs::FuseSession> session;
-  std::thread loop;
-};
 
 TEST_F(RealKernelTest, TheMountTableShowsWhatIsMounted) {
   const std::string line = mounted();
   EXPECT_THAT(line, testing::HasSubstr(" - fuse.glancefs my,cloud "));
   EXPECT_THAT(line, testing::HasSubstr("nosuid,nodev"));
   EXPECT_THAT(line, testing::HasSubstr("default_permissions"));
+}
+
+// Who calls mount(2), libfuse or we, makes no difference to see.
+TEST_F(RealKernelTest, TheMountTableIsTheSameWithoutPassthrough) {
+  const std::vector<std::string> options{"allow_root", "default_permissions"};
+  const auto remounted = [&](bool passthrough) {
+    stop();
+    mount(options, passthrough);
+    const std::string line = mounted();
+    return line.substr(line.find(" " + directory.path() + " "));
+  };
+  const std::string ours = remounted(true);
+  EXPECT_THAT(ours, testing::HasSubstr("allow_other"));
+  EXPECT_EQ(ours, remounted(false));
+  EXPECT_EQ(fake.read_mode(), "by the daemon: switched off");
+}
+
+TEST_F(RealKernelTest, FlagsOfMountReachTheKernel) {
+  stop();
+  flags = MS_RDONLY | MS_NOEXEC | MS_NOATIME;
+  mount({"allow_root"});
+  EXPECT_THAT(mounted(), testing::HasSubstr(" ro,nosuid,nodev,noexec,noatime"));
+  EXPECT_THAT(mounted(), testing::HasSubstr("allow_other"));
+}
+
+TEST_F(RealKernelTest, WhatOthersHaveMountedSinceIsLeftAlone) {
+  ASSERT_EQ(::umount2(directory.path().c_str(), 0), 0);
+  loop.join();
+  ASSERT_EQ(::mount("none", directory.path().c_str(), "tmpfs", 0, nullptr), 0);
+  session.reset();
+  EXPECT_THAT(mounted(), testing::HasSubstr(" - tmpfs "));
 }
 
 TEST_F(RealKernelTest, ListingsAreComplete) {

@@ -31,12 +31,13 @@ class WireTest : public testing::Test {
   static constexpr std::size_t kMetadataThreads = 4;
   static constexpr std::size_t kTransferThreads = 4;
 
-  WireTest() {
+  /// `device` and `flags2`: see FuseSession::serve_on() and FakeKernel::say_hello().
+  explicit WireTest(std::unique_ptr<fs::BackingDevice> device = nullptr, std::uint32_t flags2 = 0) {
     std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): cannot fail
     fake.open = [](fs::NodeId, int, FakeFiles::Stop) {
       return fs::Opened{.handle = std::make_unique<TestHandle>()};
     };
-    session->serve_on(kernel.take_daemon_end());
+    session->serve_on(kernel.take_daemon_end(), std::move(device));
     loop = std::thread([this] {
       try {
         session->run([this] { ready = true; });
@@ -44,7 +45,7 @@ class WireTest : public testing::Test {
         failure = std::current_exception();
       }
     });
-    hello = kernel.say_hello();
+    hello = kernel.say_hello(flags2);
   }
 
   ~WireTest() override { end(); }

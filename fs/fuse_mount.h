@@ -1,0 +1,41 @@
+// From a MountConfig to the mount table.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/fd.h"
+#include "fs/fuse_session.h"
+
+namespace glancefs::fs {
+
+/// What libfuse is told with -o.
+std::string libfuse_options(const MountConfig& config);
+
+/// Throws system_error with words that help where those of libfuse and fusermount3 do not: ENOENT
+/// or EACCES (/dev/fuse), EPERM (allow_other as a user).
+void check_prerequisites(const MountConfig& config);
+
+/// A mount made by mount(2), as libfuse makes it for root, but with the connection in our hands.
+class FuseMount {
+ public:
+  /// Throws system_error.
+  explicit FuseMount(const MountConfig& config);
+  /// Unmounts, also when files are open, unless somebody else has. REQUIRES that connection() has
+  /// been closed: what the kernel has to say while it unmounts nobody would answer.
+  ~FuseMount();
+  FuseMount(const FuseMount&) = delete;
+  FuseMount& operator=(const FuseMount&) = delete;
+
+  /// Another descriptor of /dev/fuse, to serve on.
+  Fd connection() const;
+  int device() const noexcept { return device_.get(); }
+
+ private:
+  const std::string directory_;
+  Fd device_;
+  dev_t number_ = 0;  // st_dev of the mount
+};
+
+}  // namespace glancefs::fs
