@@ -26,6 +26,7 @@ Fetcher::Fetcher(FetcherConfig config, client::Images& images, cache::Store& sto
       images_(images),
       store_(store),
       spare_(cache::make_memory_store(config_.spare_memory)),
+      direct_(config_.direct),
       ranges_(images),
       limit_(config_.limit),
       flights_(config_.connections),
@@ -64,9 +65,9 @@ std::shared_ptr<Reader> Fetcher::open(const client::ImagePtr& image) {
     }
   }
   const cache::Key key = cache_key(config_.endpoint, *image);
-  cache::EntryPtr kept;
+  cache::EntryPtr kept = direct_.open(*image, key);
   try {
-    kept = store_.open(key);
+    if (!kept) kept = store_.open(key);
   } catch (const std::system_error& error) {
     log::warning("image {} is served without the cache: {}", image->id, error.what());
   }

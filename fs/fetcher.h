@@ -16,6 +16,7 @@
 #include "cache/store.h"
 #include "client/images.h"
 #include "fs/alarm.h"
+#include "fs/direct_sources.h"
 #include "fs/filesystem.h"
 #include "fs/flights.h"
 #include "fs/image_data.h"
@@ -36,6 +37,7 @@ struct FetcherConfig {
   std::uint64_t spare_memory = 32ULL * 1024 * 1024;  ///< for blocks the cache does not keep
   Verify verify = Verify::kFull;
   std::uint64_t limit = 0;  ///< bytes per second; 0: none
+  DirectConfig direct{};
 };
 
 /// Thread-safe. A reader that leaves, because it was interrupted or its time is up, never takes the
@@ -104,6 +106,7 @@ class Fetcher {
   cache::Store& store_;
   const std::unique_ptr<cache::Store> spare_;
   std::atomic<std::uint64_t> fetched_{0};
+  DirectSources direct_;
   RangeSupport ranges_;
   RateLimit limit_;
 

@@ -42,7 +42,8 @@ struct Filesystem::Parts {
                  // The rest is for the catalogue, the connections and the program itself.
                  .spare_memory = config.memory_limit / 2,
                  .verify = config.verify,
-                 .limit = config.download_limit},
+                 .limit = config.download_limit,
+                 .direct = {.files = config.direct_files}},
                 images, store),
         uploads({.identity = config.identity,
                  .endpoint = config.endpoint,

@@ -129,6 +129,7 @@ struct Config {
   Verify verify = Verify::kFull;
   std::uint64_t memory_limit = 64ULL << 20;  ///< bytes, of which half may be image data
   std::uint64_t download_limit = 0;          ///< bytes per second; 0: none
+  bool direct_files = false;                 ///< read file stores without Glance
   /// How long a file rests that no close(2) could send before it is sent; and how long before a
   /// failed upload is tried again.
   std::chrono::milliseconds upload_delay{5000}, upload_pause{1000};

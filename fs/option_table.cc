@@ -33,6 +33,12 @@ Verify parse_verify(const std::string& word) {
   throw std::invalid_argument("expected full, later or strict");
 }
 
+bool parse_direct(const std::string& word) {
+  if (word == "file") return true;
+  if (word == "no") return false;
+  throw std::invalid_argument("expected file or no");
+}
+
 bool parse_passthrough(const std::string& word) {
   if (word == "auto") return true;
   if (word == "no") return false;
@@ -60,6 +66,7 @@ constexpr std::array kTable{
   Option{kCache, kValue, "cache-min-free", "SIZE", "5%", "space that is left free there", store<&Options::cache_min_free, parse_amount>},
   Option{kCache, kValue, "memory-limit", "SIZE", "64M", "memory to do with; half of it holds image data the cache cannot keep", store<&Options::memory_limit, parse_memory>},
   Option{kCache, kValue, "verify", "WHEN", "full", "reads wait for the hash: full, once all is here; later, never; strict, from the start", store<&Options::verify, parse_verify>},
+  Option{kCache, kValue, "direct", "WHAT", "no", "file: read images from a file store that this machine can reach", store<&Options::direct_files, parse_direct>},
   Option{kCache, kValue, "state-dir", "DIR", "", "where unfinished uploads wait (default: /var/lib/glancefs or ~/.local/state/glancefs)", store<&Options::state_directory, parse_text>},
   Option{kCache, kValue, "passthrough", "WHEN", "auto", "let the kernel read complete images by itself: auto where it can, or no", store<&Options::passthrough, parse_passthrough>},
 

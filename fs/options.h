@@ -61,6 +61,7 @@ struct Options {
   std::uint64_t memory_limit = 0;               ///< bytes, of the whole process, roughly
   std::uint64_t download_limit = 0;             ///< bytes per second; 0: none
   Verify verify = Verify::kFull;
+  bool direct_files = false;  ///< read file stores without Glance
 
   bool removal = false;  ///< whether rm deletes images
   bool hidden = false;   ///< show images with os_hidden

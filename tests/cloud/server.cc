@@ -76,8 +76,8 @@ Reply Server::send(const std::string& method, const std::string& path, const Hea
   request.headers = to_httplib(headers);
   request.body = body;
   Reply reply = to_reply(client.send(request));
-  // uWSGI refuses an upload without reading it, and its reset may overtake the refusal.
-  for (int again = 0; reply.status == 0 && method == "PUT" && !body.empty() && again < 4; ++again) {
+  // uWSGI refuses without reading the body, and its reset may overtake the refusal.
+  for (int again = 0; reply.status == 0 && !body.empty() && again < 8; ++again) {
     reply = to_reply(client.send(request));
   }
   return reply;
