@@ -178,7 +178,7 @@ void DiskEntry::prepare_seal(const std::stop_token& stop) {
   }
 }
 
-Seal DiskEntry::seal(std::stop_token stop) {
+Seal DiskEntry::seal(std::stop_token stop, const std::function<void()>& proven) {
   const Lock lock(seal_mutex_);
   const State now = state();
   if (now.kind == Kind::kSealed) return Seal::kSealed;
@@ -188,6 +188,7 @@ Seal DiskEntry::seal(std::stop_token stop) {
     const Seal proof = prove(*now.object, stop);
     if (proof == Seal::kMismatch) now.object->clear();
     if (proof != Seal::kSealed) return proof;
+    if (proven) proven();
     settle(now.object);
     return sealed() ? Seal::kSealed : Seal::kFailed;
   } catch (const std::exception& error) {

@@ -34,7 +34,7 @@ class DiskEntry final : public Entry {
   bool write(std::uint64_t offset, std::span<const std::byte> bytes) override;
   std::uint64_t present() const noexcept override;
   void prepare_seal(const std::stop_token& stop) override;
-  Seal seal(std::stop_token stop) override;
+  Seal seal(std::stop_token stop, const std::function<void()>& proven) override;
   bool sealed() const noexcept override;
   std::shared_ptr<const Fd> file() const override;
 

@@ -56,7 +56,7 @@ class ForeignFile final : public Entry {
     }
   }
 
-  Seal seal(std::stop_token stop) override {
+  Seal seal(std::stop_token stop, const std::function<void()>& /*proven*/) override {
     const Lock lock(mutex_);
     if (sealed_) return Seal::kSealed;
     while (!stop.stop_requested() && advance()) continue;

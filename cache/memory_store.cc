@@ -31,7 +31,7 @@ class MemoryEntry final : public Entry {
   }
   std::uint64_t present() const noexcept override { return pool_->present(*object()); }
   void prepare_seal(const std::stop_token& /*stop*/) override {}  // memory is hashed fast enough
-  Seal seal(std::stop_token stop) override {
+  Seal seal(std::stop_token stop, const std::function<void()>& /*proven*/) override {
     auto [result, proven] = pool_->seal(object(), key_, stop);
     const Lock lock(mutex_);
     object_ = proven;

@@ -6,11 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include "base/fd.h"
 #include "cache/digest.h"
@@ -79,9 +81,10 @@ class Entry {
 
   /// Proves a complete object by its hash, makes it durable and marks it so. Takes as long as
   /// reading it, unless `stop` is requested; other methods go on meanwhile. Concurrent calls wait
-  /// for one another.
-  virtual Seal seal(std::stop_token stop) = 0;
-  Seal seal() { return seal(std::stop_token{}); }
+  /// for one another. `proven` (may be empty) is called in between: the bytes are right, and not
+  /// yet durable.
+  virtual Seal seal(std::stop_token stop, const std::function<void()>& proven) = 0;
+  Seal seal(std::stop_token stop = {}) { return seal(std::move(stop), {}); }
   virtual bool sealed() const noexcept = 0;
 
   /// The file with all the bytes, for the kernel to read by itself; null unless sealed, or when the

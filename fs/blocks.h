@@ -1,6 +1,7 @@
 // The local bytes of one image: what the cache keeps, and in memory what it cannot keep.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -40,7 +41,9 @@ class Blocks {
   }
   std::shared_ptr<const Fd> file() const { return kept_ ? kept_->file() : nullptr; }
   /// REQUIRES complete().
-  cache::Seal seal(std::stop_token stop) { return kept_->seal(std::move(stop)); }
+  cache::Seal seal(std::stop_token stop, const std::function<void()>& proven) {
+    return kept_->seal(std::move(stop), proven);
+  }
 
  private:
   const cache::EntryPtr kept_, spare_;

@@ -31,7 +31,9 @@ Fetcher::Fetcher(FetcherConfig config, client::Images& images, cache::Store& sto
       limit_(config_.limit),
       flights_(config_.connections),
       alarm_([this] { return look_after_readers(); }),
-      sealer_([this](const auto& data, cache::Seal result) { judge(data, result); }) {
+      sealer_(
+          config_.verify == Verify::kLater, [this](const auto& data) { trust(data); },
+          [this](const auto& data, cache::Seal result) { judge(data, result); }) {
   for (unsigned i = 0; i < config_.connections; ++i)
     threads_.emplace_back([this] { fetch_loop(); });
 }
@@ -339,6 +341,17 @@ Fetcher::Time Fetcher::look_after_readers() {
   return next;
 }
 
+// The hash is right. Making the image durable takes a while yet.
+void Fetcher::trust(const std::shared_ptr<ImageData>& data) {
+  Waiters waiting;
+  {
+    Lock lock(mutex_);
+    data->verdict = Verdict::kRight;
+    waiting.swap(data->waiters);
+  }
+  answer(std::move(waiting));
+}
+
 // What the hash says of `data`.
 void Fetcher::judge(const std::shared_ptr<ImageData>& data, cache::Seal result) {
   Waiters waiting;
@@ -353,7 +366,7 @@ void Fetcher::judge(const std::shared_ptr<ImageData>& data, cache::Seal result) 
                  ++data->mismatches < 2 ? "fetching it once more" : "giving it up");
       if (data->mismatches >= 2) data->verdict = Verdict::kWrong;
       data->whole_only = true;  // ranges that lie are one way to get here
-    } else if (result == cache::Seal::kFailed) {
+    } else if (result == cache::Seal::kFailed && data->verdict == Verdict::kOpen) {
       data->verdict = Verdict::kUnproven;
     } else if (result == cache::Seal::kSealed) {
       data->verdict = Verdict::kRight;

@@ -87,6 +87,7 @@ class Fetcher {
   void refuse_ranges(ImageData& data);
   void finish(const std::shared_ptr<Flight>& flight, const std::exception_ptr& failed);
   void seal_if_complete(const std::shared_ptr<ImageData>& data) REQUIRES(mutex_);
+  void trust(const std::shared_ptr<ImageData>& data);
   void judge(const std::shared_ptr<ImageData>& data, cache::Seal result);
   void fetch_loop();
   std::shared_ptr<Flight> take();

@@ -7,8 +7,10 @@
 
 namespace glancefs::fs {
 
-Sealer::Sealer(Done done)
-    : done_(std::move(done)),
+Sealer::Sealer(bool in_passing, Proven proven, Done done)
+    : in_passing_(in_passing),
+      proven_(std::move(proven)),
+      done_(std::move(done)),
       follower_([this] { follow_loop(); }),
       sealer_([this] { seal_loop(); }) {}
 
@@ -46,9 +48,10 @@ Sealer::ImageDataPtr Sealer::take(std::deque<ImageDataPtr>& queue, Condition& mo
 }
 
 void Sealer::follow_loop() {
-  // Hashing costs as much as fetching; whoever reads or fetches comes first.
+  // Hashing costs as much as fetching. If nobody waits for it, whoever reads or fetches comes
+  // first.
   const sched_param none{};
-  ::sched_setscheduler(0, SCHED_IDLE, &none);
+  if (in_passing_) ::sched_setscheduler(0, SCHED_IDLE, &none);
   while (true) {
     ImageDataPtr data;
     {
@@ -68,7 +71,7 @@ void Sealer::seal_loop() {
       data = take(to_seal_, to_seal_changed_);
     }
     if (!data) return;
-    done_(data, data->blocks.seal(ending_.get_token()));
+    done_(data, data->blocks.seal(ending_.get_token(), [&] { proven_(data); }));
   }
 }
 

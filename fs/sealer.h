@@ -13,16 +13,18 @@
 
 namespace glancefs::fs {
 
-/// Two threads. One hashes images while they come, with the processor time nobody else wants. The
-/// other ends what the first has begun as soon as an image is complete, since readers wait for it.
-/// Thread-safe.
+/// Two threads. One hashes images while they come. The other ends what the first has begun as soon
+/// as an image is complete, since readers may wait for it. Thread-safe.
 class Sealer {
  public:
   using ImageDataPtr = std::shared_ptr<ImageData>;
+  using Proven = std::function<void(const ImageDataPtr& data)>;
   using Done = std::function<void(const ImageDataPtr& data, cache::Seal result)>;
 
-  /// `done` is called on one of the threads, without a lock held.
-  explicit Sealer(Done done);
+  /// Both are called on one of the threads, without a lock held: `proven` when the hash is right,
+  /// `done` when the image is durable, too, or the hash is wrong. `in_passing`: the hash may take
+  /// its time while an image comes, since nobody will wait for it.
+  Sealer(bool in_passing, Proven proven, Done done);
   /// Stops in the middle of a hash; what still queues is forgotten.
   ~Sealer();
   Sealer(const Sealer&) = delete;
@@ -39,6 +41,8 @@ class Sealer {
   /// The next of `queue`; null: the end.
   ImageDataPtr take(std::deque<ImageDataPtr>& queue, Condition& more) REQUIRES(mutex_);
 
+  const bool in_passing_;
+  const Proven proven_;
   const Done done_;
   std::stop_source ending_;
 
