@@ -60,9 +60,9 @@ class Fetcher {
   static std::shared_ptr<const Fd> file(const Reader& reader);
 
   /// Answers `pending` with the bytes of `range`, now or later, and fetches ahead as the reads of
-  /// `reader` suggest, at least `ahead` bytes. REQUIRES the range within the image, not empty.
+  /// `reader` suggest, `at_least` bytes. REQUIRES the range within the image, not empty.
   void read(const std::shared_ptr<Reader>& reader, cache::Extent range,
-            std::unique_ptr<PendingRead> pending, std::uint64_t ahead = 0);
+            std::unique_ptr<PendingRead> pending, std::uint64_t at_least = 0);
   /// The first part of the image that is not here; nullopt: all is.
   static std::optional<cache::Extent> missing(const Reader& reader);
 
