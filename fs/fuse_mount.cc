@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <fstream>
 #include <optional>
 #include <string_view>
@@ -83,6 +84,16 @@ std::string libfuse_options(const MountConfig& config) {
   if (config.allow_other) list += ",allow_other";
   for (const std::string& option : config.options) list += "," + escaped(option);
   return list;
+}
+
+unsigned max_read(const MountConfig& config) {
+  constexpr std::string_view kWord = "max_read=";
+  unsigned bytes = 0;
+  for (const std::string& option : config.options) {
+    if (!option.starts_with(kWord)) continue;
+    std::from_chars(option.data() + kWord.size(), option.data() + option.size(), bytes);
+  }
+  return bytes;
 }
 
 void check_prerequisites(const MountConfig& config) {

@@ -13,6 +13,9 @@ namespace glancefs::fs {
 /// What libfuse is told with -o.
 std::string libfuse_options(const MountConfig& config);
 
+/// The mount option max_read in bytes; 0: none.
+unsigned max_read(const MountConfig& config);
+
 /// Throws system_error with words that help where those of libfuse and fusermount3 do not: ENOENT
 /// or EACCES (/dev/fuse), EPERM (allow_other as a user).
 void check_prerequisites(const MountConfig& config);

@@ -43,6 +43,7 @@ void init(void* userdata, fuse_conn_info* connection) {
       FUSE_CAP_HANDLE_KILLPRIV;
   connection->want = connection->capable & kWanted;
   connection->max_write = kMaxWrite;
+  connection->max_read = static_cast<Shell*>(userdata)->max_read;
   connection->max_background = kMaxBackground;
   connection->congestion_threshold = kCongestion;
   Shell& shell = *static_cast<Shell*>(userdata);

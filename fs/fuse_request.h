@@ -61,6 +61,7 @@ struct Shell {
   Executor& metadata;   ///< for everything that may wait, but
   Executor& transfers;  ///< for flush, which may take as long as an upload
   std::function<void()> ready;
+  unsigned max_read = 0;  ///< the mount option; libfuse wants to hear it at INIT once more
   Interrupts interrupts;
   Passthrough passthrough;
   Backings backings;

@@ -58,7 +58,9 @@ struct FuseSession::Parts {
       : config(std::move(wanted)),
         shell(files, metadata, transfers),
         session(make_session(config, shell)),
-        loop(session.get()) {}
+        loop(session.get()) {
+    shell.max_read = max_read(config);
+  }
 
   /// Mounts without libfuse. False: it did not work, but libfuse may know a way, or better words.
   bool mount();

@@ -125,6 +125,16 @@ TEST_F(Starting, MountingTwiceIsRefused) {
   EXPECT_THAT(again.output, HasSubstr("already"));
 }
 
+TEST_F(Starting, TheKernelTakesALimitOfReads) {
+  add("a", "data");
+  for (const std::string option : {",max_read=65536", ",max_read=65536,passthrough=no"}) {
+    const Result mounted = helper("$M" + places() + ",log-level=info" + option, demo());
+    EXPECT_EQ(mounted.code, 0) << mounted.output;
+    EXPECT_EQ(out("cat $M/private/a"), "data") << option;
+    umount_helper();
+  }
+}
+
 TEST_F(Starting, ADeadMountIsReplaced) {
   mount();
   daemon_->signal(SIGKILL);
