@@ -1,6 +1,7 @@
 #include "cache/disk_entry.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/log.h"
 #include "cache/file_io.h"
@@ -13,6 +14,8 @@ namespace {
 // a few objects that have just begun.
 constexpr std::uint64_t kLargestReserve = 8ULL * 1024 * 1024;
 constexpr std::uint64_t kReservePart = 16;
+constexpr std::uint64_t kGivenUpPart = 16;
+constexpr std::chrono::milliseconds kFullFor{500};
 constexpr std::uint64_t kPreparedAtOnce = 1024UL * 1024;
 
 }  // namespace
@@ -137,21 +140,30 @@ bool DiskEntry::make_room(BlockFile& object, Extent range) {
   const std::uint64_t slack = granted - std::min(granted, present);
   if (slack >= needed) return true;
   const std::uint64_t least = needed - slack;
-  const std::uint64_t wish = std::min(
-      {kLargestReserve, room_->limit() / kReservePart, key_.size - std::min(key_.size, granted)});
-  const std::uint64_t got = room_->reserve(name(Kind::kPartial), least, std::max(least, wish));
-  granted_ += got;
-  if (got > 0) return true;
+  if (reserve_some(least)) return true;
   // Nothing else to evict: blocks of this very object make room, if it has enough elsewhere.
   if (present - std::min(present, range.length - needed) < least) return false;
   try {
-    const std::uint64_t freed = object.give_up(least, range);
+    const std::uint64_t freed = object.give_up(std::max(least, present / kGivenUpPart), range);
     room_->count_evicted(freed);
     return freed >= least;
   } catch (const std::system_error& error) {
     room_->complain(error);
     return false;
   }
+}
+
+bool DiskEntry::reserve_some(std::uint64_t least) {
+  // The index is asked at every block when there is no room, unless it is left alone for a while.
+  const auto now = std::chrono::steady_clock::now();
+  if (now < full_until_) return false;
+  const std::uint64_t granted = granted_;
+  const std::uint64_t wish = std::min(
+      {kLargestReserve, room_->limit() / kReservePart, key_.size - std::min(key_.size, granted)});
+  const std::uint64_t got = room_->reserve(name(Kind::kPartial), least, std::max(least, wish));
+  granted_ += got;
+  if (got == 0) full_until_ = now + kFullFor;
+  return got > 0;
 }
 
 bool DiskEntry::store(BlockFile& object, std::uint64_t offset, std::span<const std::byte> bytes) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -60,6 +61,7 @@ class DiskEntry final : public Entry {
   void set_state(State state);
   std::string name(Kind kind) const;
   bool make_room(BlockFile& object, Extent range) REQUIRES(write_mutex_);
+  bool reserve_some(std::uint64_t least) REQUIRES(write_mutex_);
   bool store(BlockFile& object, std::uint64_t offset, std::span<const std::byte> bytes)
       REQUIRES(write_mutex_);
   Seal prove(BlockFile& object, const std::stop_token& stop) REQUIRES(seal_mutex_);
@@ -82,6 +84,7 @@ class DiskEntry final : public Entry {
   Mutex seal_mutex_;
   Proof proof_ GUARDED_BY(seal_mutex_);
   Mutex write_mutex_;
+  std::chrono::steady_clock::time_point full_until_ GUARDED_BY(write_mutex_){};
   mutable Mutex state_mutex_;
   State state_ GUARDED_BY(state_mutex_);
 };

@@ -238,17 +238,21 @@ void Fetcher::download(const std::shared_ptr<Flight>& flight) {
     images_.stream(image, sink, flight->stop.get_token());
     return;
   }
-  if (flight->begin > 0 || flight->end < flight->data->blocks.size()) {
-    if (!ranges_.given(image, flight->stop.get_token())) return refuse_ranges(*flight->data);
+  ImageData& data = *flight->data;
+  if (flight->begin > 0 || flight->end < data.blocks.size()) {
+    if (!data.store_asked && !ranges_.given(image, flight->stop.get_token())) {
+      return refuse_ranges(data);
+    }
+    data.store_asked = true;
     Lock lock(mutex_);
-    if (flight->data->whole_only) return;  // learnt while this one queued
+    if (data.whole_only) return;  // learnt while this one queued
   }
   const client::ByteRange range{.offset = flight->position,
                                 .length = flight->end - flight->position};
   if (images_.download(image, range, sink, flight->stop.get_token()) ==
       client::Delivery::kRangesRefused) {
     ranges_.refused(image);
-    refuse_ranges(*flight->data);
+    refuse_ranges(data);
   }
 }
 

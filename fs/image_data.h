@@ -2,6 +2,7 @@
 // State only; fs/fetcher.h moves it, and its mutex guards everything marked so.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -87,6 +88,8 @@ class ImageData {
   const client::ImagePtr image;
   const Verify verify;
   Blocks blocks;
+  /// Whether its store has been asked for ranges since it was opened, with whatever result.
+  std::atomic<bool> store_asked = false;
 
   // Guarded by the fetcher's mutex.
   unsigned users = 0;  ///< open handles

@@ -74,8 +74,14 @@ TEST_F(Fetching, WhatIsLearntOfAStoreIsNotAskedAgain) {
 TEST_F(Fetching, ZerosSayNothingAboutAStore) {
   const std::string data(3'000'000, '\0');
   start();
-  EXPECT_EQ(read(add(data), 2'000'000, 10), data.substr(0, 10));
+  const auto image = add(data);
+  const auto reader = fetcher_->open(image);
+  EXPECT_EQ(read_later(reader, 2'000'000, 10).get(), data.substr(0, 10));
+  const int calls = images_.calls(Call::kDownload);
+  EXPECT_EQ(read_later(reader, 1'500'000, 10).get(), data.substr(0, 10));
+  EXPECT_EQ(images_.calls(Call::kDownload), calls + 1) << "and it is not asked again and again";
   EXPECT_EQ(images_.calls(Call::kStream), 0);
+  fetcher_->close(reader);
 }
 
 TEST_F(Fetching, ASmallImageIsOneRequest) {
