@@ -113,7 +113,9 @@ void Fetcher::read(const std::shared_ptr<Reader>& reader, cache::Extent range,
   {
     Lock lock(mutex_);
     ImageData& data = *reader->data;
-    ahead = reader->ahead.next(range.offset, range.length, data.blocks.size());
+    const auto hole = data.blocks.missing(range.offset, range.length);
+    const bool lost = hole && data.flight_at(hole->offset) == nullptr;
+    ahead = reader->ahead.next(range.offset, range.length, data.blocks.size(), lost);
     ahead.length = std::max(ahead.length, std::min(at_least, data.blocks.size() - range.offset));
     data.furthest = std::max(data.furthest, range.offset + range.length);
     progress_.notify_all();

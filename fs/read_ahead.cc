@@ -36,8 +36,10 @@ ReadAhead::Run& ReadAhead::run_of(std::uint64_t offset) {
   return oldest;
 }
 
-cache::Extent ReadAhead::next(std::uint64_t offset, std::uint64_t length, std::uint64_t size) {
+cache::Extent ReadAhead::next(std::uint64_t offset, std::uint64_t length, std::uint64_t size,
+                              bool lost) {
   Run& run = run_of(offset);
+  if (lost) run.asked = 0;
   run.used = ++reads_;
   run.bytes += length;
   run.expected = std::max(run.expected, offset + length);

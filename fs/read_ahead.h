@@ -16,7 +16,10 @@ class ReadAhead {
   /// (never more than twice what was read is fetched in vain); any other read gets 256 KiB, which
   /// on a 20 ms link takes no longer than 64 KiB. The window moves on by a quarter of itself, not
   /// with each read: one request for each read is what it is there to avoid.
-  cache::Extent next(std::uint64_t offset, std::uint64_t length, std::uint64_t size);
+  /// `lost`: the read needs bytes that are neither here nor on their way, so what was asked for
+  /// before has been called off.
+  cache::Extent next(std::uint64_t offset, std::uint64_t length, std::uint64_t size,
+                     bool lost = false);
 
  private:
   /// Reads that go on where one another end. Programs with several threads make several.

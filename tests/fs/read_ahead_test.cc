@@ -56,6 +56,13 @@ TEST(ReadAheadTest, MovesOnInLargePieces) {
   EXPECT_GE(smallest, 32 * kMiB);
 }
 
+TEST(ReadAheadTest, AsksAgainForWhatWasCalledOff) {
+  ReadAhead ahead;
+  window_after(ahead, 0, 1000);
+  EXPECT_EQ(ahead.next(1000 * kRead, kRead, kSize).length, kRead) << "all of it is on its way";
+  EXPECT_EQ(ahead.next(1001 * kRead, kRead, kSize, true).length, 128 * kMiB);
+}
+
 TEST(ReadAheadTest, EndsWithTheImage) {
   ReadAhead ahead;
   EXPECT_EQ(window_after(ahead, kSize - 8 * kRead, 8), kRead);
