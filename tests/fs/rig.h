@@ -3,6 +3,9 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <future>
 #include <memory>
 #include <optional>
@@ -37,12 +40,16 @@ class KeptRead : public PendingRead {
   std::stop_token stop_;
 };
 
-/// Bytes that repeat nowhere, so that a block in the wrong place is noticed.
+/// Bytes that repeat nowhere, so that a block in the wrong place is noticed. A shorter one is the
+/// beginning of a longer one.
 inline std::string pattern(std::size_t size) {
-  std::string text;
-  text.reserve(size + 16);
-  for (std::size_t i = 0; text.size() < size; ++i) text += std::to_string(i) + ".";
-  text.resize(size);
+  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;  // so that no two products are equal
+  std::string text(size, '\0');
+  std::uint64_t word = 0;
+  for (std::size_t at = 0; at < size; at += sizeof word) {
+    word += kOdd;
+    std::memcpy(text.data() + at, &word, std::min(sizeof word, size - at));
+  }
   return text;
 }
 
