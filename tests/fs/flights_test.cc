@@ -21,7 +21,12 @@ class FlightsTest : public ::testing::Test {
     auto reader = std::make_shared<Reader>();
     reader->data = std::make_shared<ImageData>(image, Blocks(kept_->open(key), spare_->open(key)),
                                                Verify::kFull);
+    images_.push_back(reader->data);
     return reader;
+  }
+  // An image and its flights hold one another.
+  void TearDown() override {
+    for (const auto& data : images_) data->flights.clear();
   }
   // What a read of 128 KiB at `offset` with so much read-ahead plans.
   void plan(const Reader& reader, std::uint64_t offset, std::uint64_t ahead) {
@@ -36,6 +41,7 @@ class FlightsTest : public ::testing::Test {
 
   const std::unique_ptr<cache::Store> kept_ = cache::make_memory_store(kMiB);
   const std::unique_ptr<cache::Store> spare_ = cache::make_memory_store(kMiB);
+  std::vector<std::shared_ptr<ImageData>> images_;
   Flights flights_{2};
   Flights::Time now_ = Flights::Time{} + 1h;
 };
