@@ -46,8 +46,22 @@ Database::Database(const std::string& path) {
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   run("PRAGMA trusted_schema = OFF");
   run("PRAGMA cell_size_check = ON");
-  run("PRAGMA journal_mode = WAL");
+  use_wal();
   run("PRAGMA synchronous = NORMAL");
+}
+
+// The busy timeout does not hold for this one statement: of several processes that open a new
+// database at once all but one are told that it is locked.
+void Database::use_wal() const {
+  constexpr const char* kSql = "PRAGMA journal_mode = WAL";
+  constexpr int kPauseMs = 5;
+  int code = SQLITE_BUSY;
+  for (int waited = 0; code == SQLITE_BUSY && waited < kBusyTimeoutMs; waited += kPauseMs) {
+    if (waited > 0) sqlite3_sleep(kPauseMs);
+    code = sqlite3_exec(handle(), kSql, nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) code &= 0xff;  // the primary code
+  }
+  if (code != SQLITE_OK) fail(code, kSql);
 }
 
 void Database::run(const char* sql) const {

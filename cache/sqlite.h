@@ -36,6 +36,7 @@ class Database {
   [[noreturn]] void fail(int code, std::string_view doing) const;
 
  private:
+  void use_wal() const;
   struct Close {
     void operator()(sqlite3* handle) const noexcept;
   };

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <functional>
@@ -49,7 +50,8 @@ class ChildProcess {
       ::close(orders[1]);
       try {
         work(Parent(reports[1], orders[0]));
-      } catch (const std::exception&) {
+      } catch (const std::exception& error) {
+        std::fprintf(stderr, "child: %s\n", error.what());
         ::_exit(2);
       }
       ::_exit(::testing::Test::HasFailure() ? 1 : 0);
