@@ -21,10 +21,16 @@ constexpr std::string_view kTagText =
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# This directory holds copies of images that glancefs can fetch again.\n";
 
-void write_once(const PrivateDirectory& files, const char* name, std::string_view text) {
-  if (files.exists(name)) return;
-  const Fd file = files.open_file(name, O_WRONLY | O_CREAT);
+/// What the file holds, `text` if it was empty or not there. The lock makes others who open the same
+/// new cache wait instead of reading half a text.
+std::string read_or_write(const PrivateDirectory& files, const char* name, std::string_view text) {
+  const Fd file = files.open_file(name, O_RDWR | O_CREAT);
+  if (::flock(file.get(), LOCK_EX) != 0) throw_errno(errno, "flock " + files.path_of(name));
+  std::string found(2 * text.size(), '\0');
+  found.resize(read_at(file, 0, std::as_writable_bytes(std::span(found))));
+  if (!found.empty()) return found;
   write_at(file, 0, std::as_bytes(std::span(text)));
+  return std::string(text);
 }
 
 }  // namespace
@@ -44,12 +50,8 @@ DiskRoom::DiskRoom(const DiskStoreConfig& config)
 }
 
 void DiskRoom::prepare() {
-  write_once(files_, "CACHEDIR.TAG", kTagText);
-  write_once(files_, kVersionFile, kVersionText);
-  const Fd version = files_.open_file(kVersionFile, O_RDONLY);
-  std::string text(2 * kVersionText.size(), '\0');
-  text.resize(read_at(version, 0, std::as_writable_bytes(std::span(text))));
-  if (text != kVersionText) {
+  read_or_write(files_, "CACHEDIR.TAG", kTagText);
+  if (read_or_write(files_, kVersionFile, kVersionText) != kVersionText) {
     throw_errno(EINVAL, files_.path() +
                             " was made by another version of glancefs; "
                             "remove it or choose another cache directory");

@@ -77,6 +77,26 @@ TEST_F(DiskProcesses, ShareOneLimit) {
   EXPECT_EQ(child.join(), 0);
 }
 
+TEST_F(DiskProcesses, OpenANewCacheAtOnce) {
+  constexpr int kProcesses = 4;
+  constexpr int kRounds = 30;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<std::unique_ptr<ChildProcess>> children;
+    children.reserve(kProcesses);
+    for (int i = 0; i < kProcesses; ++i) {
+      children.push_back(std::make_unique<ChildProcess>([this](const auto& parent) {
+        parent.report();
+        parent.wait();
+        EXPECT_NO_THROW(store());
+      }));
+    }
+    for (const auto& child : children) ASSERT_EQ(child->wait_for_report(), '.');
+    for (const auto& child : children) child->go_on();
+    for (const auto& child : children) ASSERT_EQ(child->join(), 0) << "round " << round;
+    std::filesystem::remove_all(directory_);
+  }
+}
+
 TEST_F(DiskProcesses, FillAndEvictTheSameObjectsAtOnce) {
   constexpr int kProcesses = 3;
   constexpr int kRounds = 40;
