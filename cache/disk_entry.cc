@@ -160,9 +160,14 @@ bool DiskEntry::reserve_some(std::uint64_t least) {
   const std::uint64_t granted = granted_;
   const std::uint64_t wish = std::min(
       {kLargestReserve, room_->limit() / kReservePart, key_.size - std::min(key_.size, granted)});
-  const std::uint64_t got = room_->reserve(name(Kind::kPartial), least, std::max(least, wish));
+  if (reserve(least, std::max(least, wish))) return true;
+  full_until_ = now + kFullFor;
+  return false;
+}
+
+bool DiskEntry::reserve(std::uint64_t least, std::uint64_t most) {
+  const std::uint64_t got = room_->reserve(name(Kind::kPartial), least, most);
   granted_ += got;
-  if (got == 0) full_until_ = now + kFullFor;
   return got > 0;
 }
 
@@ -245,10 +250,7 @@ void DiskEntry::reopen_sealed(const BlockFilePtr& fallback) {
 bool DiskEntry::reserve_all() {
   const std::uint64_t granted = granted_;
   if (granted >= key_.size) return true;
-  const std::uint64_t rest = key_.size - granted;
-  const std::uint64_t got = room_->reserve(name(Kind::kPartial), rest, rest);
-  granted_ += got;
-  return got > 0;
+  return reserve(key_.size - granted, key_.size - granted);
 }
 
 bool DiskEntry::adopt(const std::string& path, const std::stop_token& stop) {

@@ -65,6 +65,7 @@ class DiskEntry final : public Entry {
   bool store(BlockFile& object, std::uint64_t offset, std::span<const std::byte> bytes)
       REQUIRES(write_mutex_);
   Seal prove(BlockFile& object, const std::stop_token& stop) REQUIRES(seal_mutex_);
+  bool reserve(std::uint64_t least, std::uint64_t most);
   bool reserve_all();
   void settle(const BlockFilePtr& object) REQUIRES(seal_mutex_);
   void handle_damage(const BlockFilePtr& damaged);

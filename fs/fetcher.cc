@@ -93,9 +93,10 @@ void Fetcher::close(const std::shared_ptr<Reader>& reader) noexcept {
   progress_.notify_all();
 }
 
-std::optional<cache::Extent> Fetcher::missing(const Reader& reader) {
+std::optional<cache::Extent> Fetcher::missing(const Reader& reader, std::uint64_t offset) {
   const Blocks& blocks = reader.data->blocks;
-  return blocks.missing(0, blocks.size());
+  const auto hole = blocks.missing(offset, blocks.size() - offset);
+  return hole ? hole : blocks.missing(0, blocks.size());
 }
 
 bool Fetcher::proven(const Reader& reader) { return reader.data->blocks.sealed(); }

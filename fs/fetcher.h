@@ -63,8 +63,9 @@ class Fetcher {
   /// `reader` suggest, `at_least` bytes. REQUIRES the range within the image, not empty.
   void read(const std::shared_ptr<Reader>& reader, cache::Extent range,
             std::unique_ptr<PendingRead> pending, std::uint64_t at_least = 0);
-  /// The first part of the image that is not here; nullopt: all is.
-  static std::optional<cache::Extent> missing(const Reader& reader);
+  /// The first part of the image from `offset` on that is not here, or else the first of all;
+  /// nullopt: all is here.
+  static std::optional<cache::Extent> missing(const Reader& reader, std::uint64_t offset);
 
   /// Bytes of `image` that are here, without opening it; nullopt: it is not open, ask the cache.
   std::optional<std::uint64_t> present(std::string_view image_id) const;

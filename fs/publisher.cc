@@ -1,13 +1,9 @@
 #include "fs/publisher.h"
 
-#include <fmt/format.h>
-
-#include <condition_variable>
-#include <mutex>
-
 #include "base/fd.h"
 #include "base/log.h"
 #include "cache/digest.h"
+#include "client/retry.h"
 #include "fs/disk_format.h"
 #include "fs/failures.h"
 #include "fs/spool_source.h"
@@ -28,14 +24,6 @@ bool poisoned(const Image& image) {
 bool worth_repeating(const client::HttpError& error) {
   return error.status() == 0 || error.status() == 401 || error.status() == 408 ||
          error.status() == 429 || error.status() >= 500;
-}
-
-void pause(std::chrono::milliseconds time, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  std::unique_lock lock(mutex);
-  changed.wait_for(lock, stop, time, [] { return false; });
-  if (stop.stop_requested()) throw_errno(ECANCELED, "interrupted");
 }
 
 // What does not fit into a Draft's own fields.
@@ -182,7 +170,7 @@ class Publisher::Attempt {
       std::optional<Image> image = images_.show(upload_.image().id, stop_);
       if (!image || image->status != Status::kSaving) return image;
       if (std::chrono::steady_clock::now() >= deadline) return image;
-      pause(config_.poll_interval, stop_);
+      client::pause(config_.poll_interval, stop_);
     }
   }
 
@@ -211,7 +199,7 @@ client::Image Publisher::publish(Upload& upload, const std::string& algorithm,
     for (int left = config_.attempts; left > 0; --left) {
       const std::optional<Image> image = attempt.run(left == 1);
       if (image) return *image;
-      if (left > 1) pause(config_.poll_interval, stop);
+      if (left > 1) client::pause(config_.poll_interval, stop);
     }
   } catch (...) {
     attempt.clean_up();

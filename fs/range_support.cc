@@ -50,9 +50,12 @@ bool RangeSupport::given(const client::Image& image, std::stop_token stop) {
     set(store, State::kUnknown);
     throw;
   }
-  if (learnt == State::kRefused) refused(image);
+  if (learnt == State::kRefused) {
+    refused(image);
+    return false;
+  }
   set(store, learnt);
-  return learnt != State::kRefused;
+  return true;
 }
 
 RangeSupport::State RangeSupport::ask(const client::Image& image, const std::stop_token& stop) {

@@ -53,9 +53,7 @@ WarmUp::~WarmUp() {
 
 void WarmUp::add(client::ImagePtr image) {
   const Lock lock(mutex_);
-  const bool known = std::ranges::any_of(
-      queue_, [&](const client::ImagePtr& queued) { return queued->id == image->id; });
-  if (known) return;
+  if (queued(image->id)) return;
   queue_.push_back(std::move(image));
   changed_.notify_all();
 }
@@ -71,8 +69,12 @@ void WarmUp::remove(std::string_view image_id) {
 
 bool WarmUp::has(std::string_view image_id) const {
   const Lock lock(mutex_);
-  return std::ranges::any_of(
-      queue_, [&](const client::ImagePtr& queued) { return queued->id == image_id; });
+  return queued(image_id);
+}
+
+bool WarmUp::queued(std::string_view image_id) const {
+  return std::ranges::any_of(queue_,
+                             [&](const client::ImagePtr& image) { return image->id == image_id; });
 }
 
 void WarmUp::run() {
@@ -103,8 +105,9 @@ void WarmUp::fetch(const client::ImagePtr& image, const std::stop_token& stop) {
   int passes = 0;
   std::uint64_t reached = 0;
   while (!stop.stop_requested()) {
-    // When all is here, one more read, which waits for what the hash says.
-    const auto hole = Fetcher::missing(*reader);
+    // From where the last one was, for looking from the beginning each time takes long in a large
+    // image. When all is here, one more read, which waits for what the hash says.
+    const auto hole = Fetcher::missing(*reader, reached);
     const std::uint64_t offset = hole ? hole->offset : 0;
     // A block or two may have been damaged; more than that has been given up for room.
     if (hole && offset < reached && ++passes == kPasses) {

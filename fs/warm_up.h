@@ -34,6 +34,7 @@ class WarmUp {
   bool has(std::string_view image_id) const;
 
  private:
+  bool queued(std::string_view image_id) const REQUIRES(mutex_);
   void run();
   void fetch(const client::ImagePtr& image, const std::stop_token& stop);
 
