@@ -21,8 +21,8 @@ constexpr std::string_view kTagText =
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# This directory holds copies of images that glancefs can fetch again.\n";
 
-/// What the file holds, `text` if it was empty or not there. The lock makes others who open the same
-/// new cache wait instead of reading half a text.
+/// What the file holds, `text` if it was empty or not there. The lock makes others who open the
+/// same new cache wait instead of reading half a text.
 std::string read_or_write(const PrivateDirectory& files, const char* name, std::string_view text) {
   const Fd file = files.open_file(name, O_RDWR | O_CREAT);
   if (::flock(file.get(), LOCK_EX) != 0) throw_errno(errno, "flock " + files.path_of(name));
