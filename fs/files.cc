@@ -27,8 +27,9 @@ UploadHandle& writable(Handle& handle) {
 
 void read_text(const TextHandle& file, std::uint64_t offset, std::size_t size,
                PendingRead& reader) {
-  const std::string_view text = file.text;
-  const std::string_view rest = text.substr(std::min<std::uint64_t>(offset, text.size()), size);
+  const std::shared_ptr<const std::string> text = file.text;
+  const std::string_view rest =
+      std::string_view(*text).substr(std::min<std::uint64_t>(offset, text->size()), size);
   reader.done(std::as_bytes(std::span(rest)));
 }
 
@@ -71,7 +72,7 @@ Opened Files::open(NodeId node, int flags, std::stop_token stop) {
   if (control_.is_file(node)) {
     if (wants_to_write(flags)) throw_errno(EACCES, "this file cannot be written");
     auto handle = std::make_unique<TextHandle>();
-    handle->text = control_.text(node);
+    handle->text = std::make_shared<const std::string>(control_.text(node));
     return {.handle = std::move(handle), .keep_cache = false, .direct_io = true};
   }
   if (node < kFirstImageNode) throw_errno(EISDIR, "this is a directory");

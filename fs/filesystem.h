@@ -84,7 +84,8 @@ class PendingRead {
   virtual ~PendingRead() = default;
   /// Tells when the reader was interrupted; it is then failed with EINTR.
   virtual std::stop_token interrupted() const = 0;
-  /// Fewer bytes than asked for mean the end of the file.
+  /// Fewer bytes than asked for mean the end of the file. The handle may be released before this
+  /// returns, so `bytes` must not be part of it.
   virtual void done(std::span<const std::byte> bytes) noexcept = 0;
   virtual void fail(std::exception_ptr reason) noexcept = 0;
 };

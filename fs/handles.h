@@ -28,9 +28,10 @@ struct UploadHandle : Handle {
   pid_t sender = 0;
 };
 
-/// A file of .glancefs, as it was when opened.
+/// A file of .glancefs, as it was when opened. Shared with the answers to reads: who got one may
+/// close the file before the call that answered has returned.
 struct TextHandle : Handle {
-  std::string text;
+  std::shared_ptr<const std::string> text;
 };
 
 }  // namespace glancefs::fs

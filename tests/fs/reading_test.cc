@@ -43,6 +43,45 @@ TEST_F(Reading, EndsWhereTheImageEnds) {
   rig_.files().release(std::move(file.handle));
 }
 
+/// Closes the file as soon as it is answered, before it looks at the bytes: the kernel wakes the
+/// reader while the system call that brings the answer is still under way.
+class ClosingRead : public PendingRead {
+ public:
+  ClosingRead(Filesystem& files, Opened& file, std::promise<std::string> answer)
+      : files_(files),
+        file_(file),
+        answer_(std::move(answer)) {}
+  std::stop_token interrupted() const override { return {}; }
+  void done(std::span<const std::byte> bytes) noexcept override {
+    files_.release(std::move(file_.handle));
+    answer_.set_value(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  }
+  void fail(std::exception_ptr reason) noexcept override {
+    answer_.set_exception(std::move(reason));
+  }
+
+ private:
+  Filesystem& files_;
+  Opened& file_;
+  std::promise<std::string> answer_;
+};
+
+TEST_F(Reading, TheFileMayBeClosedBeforeTheAnswerHasReturned) {
+  const NodeId image = add(pattern(300'000));
+  const NodeId control = rig_.files().find(kRootNode, ".glancefs")->node;
+  const NodeId status = rig_.files().find(control, "status")->node;
+  for (const NodeId node : {status, image}) {
+    Opened file = open(node);
+    Handle& handle = *file.handle;
+    std::promise<std::string> answer;
+    auto text = answer.get_future();
+    rig_.files().read(handle, 0, 4096,
+                      std::make_unique<ClosingRead>(rig_.files(), file, std::move(answer)));
+    const std::string expected = node == image ? pattern(4096) : "endpoint   http://glance";
+    EXPECT_THAT(text.get(), testing::HasSubstr(expected));
+  }
+}
+
 TEST_F(Reading, EmptyImageNeedsNoDownload) {
   EXPECT_EQ(rig_.read_all(add("")), "");
   EXPECT_EQ(rig_.images.calls(Call::kDownload), 0);
