@@ -62,8 +62,10 @@ class RealKernelTest : public testing::Test {
     mount({});
   }
 
+  /// Ends the session while what the answers are made of, in classes derived from this, still lives.
+  void TearDown() override { stop(); }
+
   ~RealKernelTest() override {
-    stop();
     ::umount2(directory.path().c_str(), MNT_DETACH);  // in case that a test has failed half-way
   }
 
