@@ -201,11 +201,11 @@ int FakeImages::value(Call call, int Gate::*number) const {
   return gates_[call].*number;
 }
 
-bool FakeImages::wait_for(Call call, int Gate::*number, int count) const {
+bool FakeImages::wait_for(Call call, const std::function<bool(const Gate&)>& reached) const {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   const Lock lock(mutex_);
-  while (gates_[call].*number < count) {
-    if (!changed_.wait_until(mutex_, deadline)) return gates_[call].*number >= count;
+  while (!reached(gates_[call])) {
+    if (!changed_.wait_until(mutex_, deadline)) return reached(gates_[call]);
   }
   return true;
 }
@@ -216,11 +216,15 @@ int FakeImages::waiting(Call call) const { return value(call, &Gate::waiting); }
 int FakeImages::most_at_once(Call call) const { return value(call, &Gate::most); }
 
 bool FakeImages::wait_for_calls(Call call, int count) const {
-  return wait_for(call, &Gate::calls, count);
+  return wait_for(call, [count](const Gate& gate) { return gate.calls >= count; });
 }
 
 bool FakeImages::wait_for_waiting(Call call, int count) const {
-  return wait_for(call, &Gate::waiting, count);
+  return wait_for(call, [count](const Gate& gate) { return gate.waiting >= count; });
+}
+
+bool FakeImages::wait_for_idle(Call call) const {
+  return wait_for(call, [](const Gate& gate) { return gate.running == 0; });
 }
 
 std::vector<ByteRange> FakeImages::ranges(const std::string& id) const {

@@ -83,6 +83,8 @@ class FakeImages : public client::Images {
   /// Waits until calls() or waiting() is at least `count`; false after 10 s.
   bool wait_for_calls(Call call, int count) const;
   bool wait_for_waiting(Call call, int count) const;
+  /// Waits until no call of this kind runs; false after 10 s.
+  bool wait_for_idle(Call call) const;
   /// Every range asked for of this image by download(), in order.
   std::vector<client::ByteRange> ranges(const std::string& id) const;
 
@@ -121,7 +123,7 @@ class FakeImages : public client::Images {
   class Passage;
 
   int value(Call call, int Gate::*number) const;
-  bool wait_for(Call call, int Gate::*number, int count) const;
+  bool wait_for(Call call, const std::function<bool(const Gate&)>& reached) const;
   std::chrono::sys_seconds tick() REQUIRES(mutex_);
   bool may_see(const client::Image& image) const REQUIRES(mutex_);
   std::vector<client::Image> matching(const client::ListQuery& query) const;
