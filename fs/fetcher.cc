@@ -309,25 +309,6 @@ void Fetcher::fetch_loop() {
   }
 }
 
-Fetcher::Leaving Fetcher::take_leaving(Time now, Time& next) {
-  Leaving leaving;
-  for (auto& [id, data] : open_) {
-    for (auto at = data->waiters.begin(); at != data->waiters.end();) {
-      const auto waiter = at++;
-      if ((*waiter)->pending->interrupted().stop_requested()) {
-        leaving.interrupted.splice(leaving.interrupted.end(), data->waiters, waiter);
-      } else if (data->sealing) {
-        continue;  // it waits for this machine, not for the network
-      } else if ((*waiter)->deadline <= now) {
-        leaving.late.splice(leaving.late.end(), data->waiters, waiter);
-      } else {
-        next = std::min(next, (*waiter)->deadline);
-      }
-    }
-  }
-  return leaving;
-}
-
 Fetcher::Time Fetcher::look_after_readers() {
   Leaving leaving;
   Time next = Time::max();
@@ -336,7 +317,7 @@ Fetcher::Time Fetcher::look_after_readers() {
     if (ending_) return next;
     const Time now = std::chrono::steady_clock::now();
     next = flights_.stop_stalled(now, config_.stall_timeout);
-    leaving = take_leaving(now, next);
+    for (auto& [id, data] : open_) data->take_leaving(now, leaving, next);
   }
   for (const auto& waiter : leaving.interrupted) {
     waiter->pending->fail(failure(EINTR, "interrupted"));
@@ -364,19 +345,10 @@ void Fetcher::judge(const std::shared_ptr<ImageData>& data, cache::Seal result) 
   Waiters waiting;
   {
     Lock lock(mutex_);
-    data->sealing = false;
-    if (result == cache::Seal::kMismatch) {
-      ++data->generation;
-      data->brought = 0;
+    if (!data->judge(result)) {
       log::error("image {}: the data is not what its hash {} says; {}", data->image->id,
                  data->image->hash_algorithm,
-                 ++data->mismatches < 2 ? "fetching it once more" : "giving it up");
-      if (data->mismatches >= 2) data->verdict = Verdict::kWrong;
-      data->whole_only = true;  // ranges that lie are one way to get here
-    } else if (result == cache::Seal::kFailed && data->verdict == Verdict::kOpen) {
-      data->verdict = Verdict::kUnproven;
-    } else if (result == cache::Seal::kSealed) {
-      data->verdict = Verdict::kRight;
+                 data->verdict == Verdict::kWrong ? "giving it up" : "fetching it once more");
     }
     waiting.swap(data->waiters);
   }

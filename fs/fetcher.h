@@ -93,12 +93,6 @@ class Fetcher {
   void fetch_loop();
   std::shared_ptr<Flight> take();
 
-  /// Readers that give up now, because they were interrupted or nothing came in time.
-  struct Leaving {
-    Waiters interrupted;
-    Waiters late;
-  };
-  Leaving take_leaving(Time now, Time& next) REQUIRES(mutex_);
   /// What the alarm does: answers when to do it again.
   Time look_after_readers();
 

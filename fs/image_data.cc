@@ -86,6 +86,37 @@ Waiters ImageData::take_stranded() {
   return taken;
 }
 
+void ImageData::take_leaving(std::chrono::steady_clock::time_point now, Leaving& leaving,
+                             std::chrono::steady_clock::time_point& next) {
+  for (auto at = waiters.begin(); at != waiters.end();) {
+    const auto waiter = at++;
+    if ((*waiter)->pending->interrupted().stop_requested()) {
+      leaving.interrupted.splice(leaving.interrupted.end(), waiters, waiter);
+    } else if (sealing) {
+      continue;  // it waits for this machine, not for the network
+    } else if ((*waiter)->deadline <= now) {
+      leaving.late.splice(leaving.late.end(), waiters, waiter);
+    } else {
+      next = std::min(next, (*waiter)->deadline);
+    }
+  }
+}
+
+bool ImageData::judge(cache::Seal result) {
+  sealing = false;
+  if (result == cache::Seal::kMismatch) {
+    ++generation;
+    brought = 0;
+    if (++mismatches >= 2) verdict = Verdict::kWrong;
+    whole_only = true;  // ranges that lie are one way to get here
+  } else if (result == cache::Seal::kFailed && verdict == Verdict::kOpen) {
+    verdict = Verdict::kUnproven;
+  } else if (result == cache::Seal::kSealed) {
+    verdict = Verdict::kRight;
+  }
+  return result != cache::Seal::kMismatch;
+}
+
 Flight* ImageData::flight_at(std::uint64_t offset) const {
   for (const auto& flight : flights) {
     if (flight->position <= offset && offset < flight->end) return flight.get();

@@ -77,6 +77,11 @@ enum class Verdict {
   kUnproven,  ///< cannot be proven, because the cache cannot keep all of it
 };
 
+/// Readers that give up, because they were interrupted or nothing came in time.
+struct Leaving {
+  Waiters interrupted, late;
+};
+
 class ImageData {
  public:
   ImageData(client::ImagePtr what, Blocks where, Verify when)
@@ -125,6 +130,13 @@ class ImageData {
   Waiters take_waiters_of(const Flight& flight);
   /// Those for whom nothing is on its way any more: blocks they need were given up again.
   Waiters take_stranded();
+
+  /// Moves those who give up now to `leaving`; `next`: lowered to when to look again.
+  void take_leaving(std::chrono::steady_clock::time_point now, Leaving& leaving,
+                    std::chrono::steady_clock::time_point& next);
+  /// What the hash says of all the bytes. False: they were wrong and have been dropped, and are to
+  /// be fetched once more unless the verdict says that it was the second time.
+  bool judge(cache::Seal result);
 
   /// The flight that will bring the block at `offset`; null: none.
   Flight* flight_at(std::uint64_t offset) const;
