@@ -62,7 +62,8 @@ class RealKernelTest : public testing::Test {
     mount({});
   }
 
-  /// Ends the session while what the answers are made of, in classes derived from this, still lives.
+  /// Ends the session while what the answers are made of, in classes derived from this, still
+  /// lives.
   void TearDown() override { stop(); }
 
   ~RealKernelTest() override {
