@@ -107,6 +107,14 @@ void check_prerequisites(const MountConfig& config) {
   }
 }
 
+void allow_read_ahead(const std::string& directory) noexcept {
+  const auto number = device_number(directory);
+  if (!number) return;
+  std::ofstream file(
+      fmt::format("/sys/class/bdi/{}:{}/read_ahead_kb", major(*number), minor(*number)));
+  file << kReadAhead / 1024;
+}
+
 FuseMount::FuseMount(const MountConfig& config)
     : directory_(config.directory),
       device_(checked_fd(::open(kDevice, O_RDWR | O_CLOEXEC), kDevice)) {

@@ -20,6 +20,16 @@ unsigned max_read(const MountConfig& config);
 /// or EACCES (/dev/fuse), EPERM (allow_other as a user).
 void check_prerequisites(const MountConfig& config);
 
+/// How far the kernel reads ahead in a file, in bytes, where it lets itself be told. Measured on
+/// complete images without passthrough: 128 KiB, its own choice, 2.0 GiB/s; 512 KiB, 3.2 GiB/s;
+/// 1 MiB, 3.6 GiB/s, but a page fault then reads 1 MiB around it, too.
+inline constexpr unsigned kReadAhead = 512 * 1024;
+
+/// Lets the kernel read kReadAhead ahead in what is mounted on `directory`. Between mounting and
+/// the first answer, which the kernel takes the lesser of. Only root may; others keep what they
+/// have.
+void allow_read_ahead(const std::string& directory) noexcept;
+
 /// A mount made by mount(2), as libfuse makes it for root, but with the connection in our hands.
 class FuseMount {
  public:

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "fs/fuse_directory.h"
+#include "fs/fuse_mount.h"
 #include "fs/fuse_request.h"
 #include "fs/fuse_xattrs.h"
 
@@ -44,6 +45,7 @@ void init(void* userdata, fuse_conn_info* connection) {
   connection->want = connection->capable & kWanted;
   connection->max_write = kMaxWrite;
   connection->max_read = static_cast<Shell*>(userdata)->max_read;
+  connection->max_readahead = kReadAhead;
   connection->max_background = kMaxBackground;
   connection->congestion_threshold = kCongestion;
   Shell& shell = *static_cast<Shell*>(userdata);

@@ -124,7 +124,9 @@ void FuseSession::mount() {
   check_prerequisites(parts_->config);
   const bool wanted = parts_->config.passthrough && ::geteuid() == 0;
   if (!parts_->config.passthrough) parts_->shell.passthrough.refuse("switched off");
-  if (wanted && !kLibfusePassesThrough && parts_->mount()) return;
+  if (wanted && !kLibfusePassesThrough && parts_->mount()) {
+    return allow_read_ahead(parts_->config.directory);
+  }
   const FuseComplaint complaint;
   errno = 0;
   if (fuse_session_mount(parts_->session.get(), parts_->config.directory.c_str()) != 0) {
@@ -135,6 +137,7 @@ void FuseSession::mount() {
                                        : complaint.text()));
   }
   parts_->mounted = true;
+  allow_read_ahead(parts_->config.directory);
   if (wanted && kLibfusePassesThrough) {
     parts_->shell.passthrough.want(open_backing_device(fuse_session_fd(parts_->session.get())));
   }

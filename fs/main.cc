@@ -135,6 +135,7 @@ int mount(const Options& options, const Environment& inherited, const std::strin
 int run(std::span<char*> arguments) {
   fill_standard_streams();
   harden_process();
+  share_heaps();
   const Environment environment = current_environment();
   const std::string directory = std::filesystem::current_path();
   const CommandLine command = parse_command_line(arguments, environment, directory);

@@ -1,6 +1,7 @@
 #include "fs/process.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -18,6 +19,13 @@ void harden_process() {
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) throw_errno(errno, "PR_SET_DUMPABLE");
   const rlimit none{0, 0};
   if (::setrlimit(RLIMIT_CORE, &none) != 0) throw_errno(errno, "RLIMIT_CORE");
+}
+
+void share_heaps() noexcept {
+#ifdef M_ARENA_MAX
+  constexpr int kHeaps = 2;
+  ::mallopt(M_ARENA_MAX, kHeaps);
+#endif
 }
 
 void fill_standard_streams() {

@@ -9,6 +9,11 @@ namespace glancefs::fs {
 /// processes of the user. Throws system_error.
 void harden_process();
 
+/// Keeps the allocator from giving each of some eighty threads a heap of its own, which holds on to
+/// what it once needed. Measured with 50 cold images read at once: 51 MiB resident instead of 64 to
+/// 79, at the same speed. Before the first thread.
+void share_heaps() noexcept;
+
 /// Opens /dev/null for those of the descriptors 0, 1 and 2 that are closed. Otherwise the next
 /// socket or database would take their place, and the next message be written into it.
 void fill_standard_streams();

@@ -86,6 +86,18 @@ TEST_F(RealKernelTest, OtherNamespacesOfAttributesAreEmpty) {
   EXPECT_EQ(errno, ENOTSUP);
 }
 
+// A request costs the same whatever its size: larger ones than the kernel's usual 128 KiB.
+TEST_F(RealKernelTest, SequentialReadsComeInLargePieces) {
+  std::atomic<std::size_t> largest = 0;
+  fake.read = [&](std::uint64_t offset, std::size_t size, std::unique_ptr<fs::PendingRead> reader) {
+    largest = std::max(largest.load(), size);
+    reader->done(std::vector<std::byte>(std::min<std::size_t>(size, kSize - offset)));
+  };
+  EXPECT_EQ(shell("cat f1000 f1001 > /dev/null"), 0);
+  EXPECT_GT(largest, 256U * 1024);
+  stop();  // its answers are made of what this function holds
+}
+
 TEST_F(RealKernelTest, ASignalFreesAReaderAtOnce) {
   const pid_t child = ::fork();
   if (child == 0) {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import urllib.request
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -25,15 +26,14 @@ class Api:
 
     def __init__(self, environment: dict[str, str], home: str, glance_url: str):
         self._glance_url = glance_url
-        self._header = f"{home}/token"
+        handle, self._header = tempfile.mkstemp(prefix="token.", dir=home)  # mode 0600
         login = urllib.request.Request(
             f"{environment['OS_AUTH_URL']}/auth/tokens", json.dumps(_login(environment)).encode(),
             {"Content-Type": "application/json"})
         with urllib.request.urlopen(login, timeout=30) as answer:
             self.token = answer.headers["X-Subject-Token"]
         # In a file: the token of a real cloud has no business in the list of processes.
-        with open(os.open(self._header, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w",
-                  encoding="ascii") as file:
+        with open(handle, "w", encoding="ascii") as file:
             file.write(f"X-Auth-Token: {self.token}\n")
 
     @property
