@@ -205,10 +205,14 @@ void Fetcher::deliver(Flight& flight, std::uint64_t offset, std::span<const std:
   Waiters ready;
   {
     Lock lock(mutex_);
+    const Time now = std::chrono::steady_clock::now();
     flight.position = offset + bytes.size();
-    if (waited) flight.seen = std::chrono::steady_clock::now();  // slow is what it is meant to be
-    ready =
-        data->give(flight, offset, bytes, std::chrono::steady_clock::now() + config_.read_timeout);
+    if (flight.first == Time{}) {
+      flight.first = now;
+      flight.first_position = flight.position;
+    }
+    if (waited) flight.seen = now;  // slow is what it is meant to be
+    ready = data->give(flight, offset, bytes, now + config_.read_timeout);
     data->brought += bytes.size();
     seal_if_complete(data);
     if (kept && !data->sealing) sealer_.follow(data);
@@ -270,6 +274,7 @@ void Fetcher::finish(const std::shared_ptr<Flight>& flight, const std::exception
   {
     Lock lock(mutex_);
     flights_.landed(flight, std::chrono::steady_clock::now());
+    work_.notify_one();  // of its image another one may run now
     hit = flight->data->take_waiters_of(*flight);
     if (flight->data->verify == Verify::kStrict && flight->data->does_not_fit()) {
       flight->data->verdict = Verdict::kUnproven;

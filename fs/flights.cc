@@ -10,12 +10,18 @@ using std::chrono::milliseconds;
 constexpr std::uint64_t kMiB = 1024UL * 1024;
 // A request costs Glance some 8 ms whatever its size: shorter ranges waste it, longer ones
 // unbalance the parallel streams, unless they are done in no time.
-constexpr std::uint64_t kSmallestRange = kMiB;
+constexpr std::uint64_t kSmallestRange = 2 * kMiB;
 constexpr std::uint64_t kSmallImage = kMiB / 4;
 constexpr std::uint64_t kUsualRange = 16 * kMiB;
 constexpr std::uint64_t kLargestRange = 64 * kMiB;
 constexpr milliseconds kNoTime{500};
 constexpr milliseconds kLongTime{2000};
+// A stream this fast is limited by this machine or by the other one, and more streams have nothing
+// to add; two, so that one brings bytes while the other is being answered. Measured on one Glance
+// process: 512 MiB in 0.9 s instead of 1.2 s by eight.
+constexpr double kFastStream = 400e6;  // bytes per second
+constexpr unsigned kFewStreams = 2;
+constexpr std::uint64_t kEnoughToTell = kMiB / 2;
 // Less than this in all the time that a stall takes is as good as nothing.
 constexpr std::uint64_t kNextToNothing = cache::kBlockSize;
 // A store that recalls an object from tape sends nothing for minutes: patience doubles so often.
@@ -33,8 +39,9 @@ bool Flights::plan(const Reader& reader, cache::Extent range, cache::Extent ahea
   const std::uint64_t end = ahead.offset + ahead.length;
   const std::uint64_t needed = range.offset + range.length;
   // A window is cut for parallel streams; an isolated read is less than one piece.
-  const std::uint64_t piece = std::clamp(
-      ahead.length / most_ / cache::kBlockSize * cache::kBlockSize, kSmallestRange, largest_);
+  const std::uint64_t piece =
+      std::clamp(ahead.length / streams(data) / cache::kBlockSize * cache::kBlockSize,
+                 kSmallestRange, largest_);
   bool added = false;
   std::uint64_t offset = ahead.offset;
   while (offset < end) {
@@ -46,7 +53,9 @@ bool Flights::plan(const Reader& reader, cache::Extent range, cache::Extent ahea
       continue;
     }
     const std::uint64_t hole_end = data.next_flight(hole->offset, hole->offset + hole->length);
-    const std::uint64_t length = std::min(hole_end - hole->offset, piece);
+    const std::uint64_t rest = hole_end - hole->offset;
+    // No request for a small remainder.
+    const std::uint64_t length = rest < piece + piece / 2 ? rest : piece;
     added |= add(reader, {.offset = hole->offset, .length = length}, hole->offset < needed);
     offset = hole->offset + length;
   }
@@ -93,20 +102,45 @@ void Flights::promote(Flight& flight) {
   wished_.erase(queued);
 }
 
+unsigned Flights::streams(const ImageData& data) const {
+  return data.one_is_enough ? std::min(kFewStreams, most_) : most_;
+}
+
+bool Flights::may_run(const ImageData& data) const {
+  const auto running = std::ranges::count_if(
+      running_, [&](const std::shared_ptr<Flight>& flight) { return flight->data.get() == &data; });
+  return static_cast<std::size_t>(running) < streams(data);
+}
+
 std::shared_ptr<Flight> Flights::take(Time now) {
   std::deque<std::shared_ptr<Flight>>& queue = demanded_.empty() ? wished_ : demanded_;
-  if (queue.empty()) return nullptr;
-  std::shared_ptr<Flight> flight = std::move(queue.front());
-  queue.pop_front();
+  const auto next = std::ranges::find_if(queue, [&](const std::shared_ptr<Flight>& queued) {
+    return queued->demanded || may_run(*queued->data);
+  });
+  if (next == queue.end()) return nullptr;
+  std::shared_ptr<Flight> flight = std::move(*next);
+  queue.erase(next);
   flight->began = flight->seen = now;
   flight->seen_position = flight->position;
   running_.push_back(flight);
   return flight;
 }
 
+// How fast a download has come, without the time until its first bytes: that is the distance.
+void Flights::learn(const Flight& flight, Time now) const {
+  ImageData& data = *flight.data;
+  const std::uint64_t bytes = flight.position - flight.first_position;
+  if (flight.first == Time{} || bytes < kEnoughToTell) return;
+  const double seconds = std::max(std::chrono::duration<double>(now - flight.first).count(), 1e-6);
+  const double rate = static_cast<double>(bytes) / seconds;
+  // Two halve one another's rate where this machine is the limit.
+  data.one_is_enough = rate >= (data.one_is_enough ? kFastStream / kFewStreams : kFastStream);
+}
+
 void Flights::landed(const std::shared_ptr<Flight>& flight, Time now) {
   std::erase(running_, flight);
   std::erase(flight->data->flights, flight);
+  learn(*flight, now);
   if (flight->position < flight->end) return;
   flight->data->stalls = 0;
   if (flight->whole || flight->end - flight->begin < largest_) return;

@@ -24,9 +24,9 @@ class Flights {
   /// added.
   bool plan(const Reader& reader, cache::Extent range, cache::Extent ahead);
 
-  /// The next one, which counts as running from now on; null: none queues.
+  /// The next one, which counts as running from now on; null: none may run now.
   std::shared_ptr<Flight> take(Time now);
-  /// It runs no more.
+  /// It runs no more; another one may, then.
   void landed(const std::shared_ptr<Flight>& flight, Time now);
   /// Stops demanded flights that have brought next to nothing for `patience`, so that they are
   /// asked for again on other connections from where they are; the more often for one image, the
@@ -43,6 +43,9 @@ class Flights {
  private:
   bool add(const Reader& reader, cache::Extent extent, bool demanded);
   void promote(Flight& flight);
+  unsigned streams(const ImageData& data) const;
+  bool may_run(const ImageData& data) const;
+  void learn(const Flight& flight, Time now) const;
   void make_room();
 
   const unsigned most_;

@@ -67,6 +67,9 @@ struct Flight {
   /// When it last was seen to get on, and where it was then.
   std::chrono::steady_clock::time_point seen{};
   std::uint64_t seen_position = 0;
+  /// When its first bytes had come, and where it was then.
+  std::chrono::steady_clock::time_point first{};
+  std::uint64_t first_position = 0;
 };
 
 /// Whether the bytes are what Glance says, by their hash.
@@ -101,6 +104,8 @@ class ImageData {
   Waiters waiters;
   std::vector<std::shared_ptr<Flight>> flights;
   bool whole_only = false;  ///< the store refused a range
+  /// One download is as fast as several: they would only get in each other's way.
+  bool one_is_enough = false;
   bool sealing = false;
   Verdict verdict = Verdict::kOpen;
   unsigned mismatches = 0;

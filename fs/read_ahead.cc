@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::uint64_t kKiB = 1024;
 constexpr std::uint64_t kMiB = 1024 * kKiB;
-constexpr std::uint64_t kRandom = 256 * kKiB;
+constexpr std::uint64_t kRandom = 192 * kKiB;
 constexpr std::uint64_t kSmallestWindow = kMiB;
 constexpr std::uint64_t kLargestWindow = 128 * kMiB;
 // The kernel sends the reads of one run on several threads, so they come in slightly mixed order;

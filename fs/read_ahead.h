@@ -13,7 +13,7 @@ class ReadAhead {
  public:
   /// What should be here or on its way when [offset, offset+length) of `size` bytes is read: begins
   /// at `offset` and holds at least the read. A run of reads in order doubles it from 1 to 128 MiB
-  /// (never more than twice what was read is fetched in vain); any other read gets 256 KiB, which
+  /// (never more than twice what was read is fetched in vain); any other read gets 192 KiB, which
   /// on a 20 ms link takes no longer than 64 KiB. The window moves on by a quarter of itself, not
   /// with each read: one request for each read is what it is there to avoid.
   /// `lost`: the read needs bytes that are neither here nor on their way, so what was asked for

@@ -129,5 +129,53 @@ TEST_F(FlightsTest, RangesGrowWhileTheyAreDoneInNoTime) {
   EXPECT_EQ(longest(), 64 * kMiB);
 }
 
+class StreamsTest : public FlightsTest {
+ protected:
+  // How many of its read-ahead run at once.
+  std::size_t at_once(const Reader& reader, std::uint64_t offset) {
+    flights_.plan(reader, {.offset = offset, .length = 0},
+                  {.offset = offset, .length = 128 * kMiB});
+    std::size_t count = 0;
+    while (flights_.take(now_)) ++count;
+    return count;
+  }
+  void bring(const std::shared_ptr<Flight>& flight, std::chrono::milliseconds time) {
+    flight->first = now_;
+    now_ += time;
+    flight->position = flight->end;
+    flights_.landed(flight, now_);
+  }
+  void land_all() {
+    for (const auto running = flights_.running(); const auto& flight : running) bring(flight, 10s);
+  }
+  std::shared_ptr<Flight> first_mebibyte(const Reader& reader) {
+    flights_.plan(reader, {.offset = 0, .length = kMiB}, {.offset = 0, .length = kMiB});
+    return flights_.take(now_);
+  }
+
+  Flights flights_{8};
+};
+
+TEST_F(StreamsTest, AFastOneIsEnoughButForTheNextToBeginMeanwhile) {
+  const auto a = reader_of("a");
+  bring(first_mebibyte(*a), 1ms);
+  EXPECT_EQ(at_once(*a, kMiB), 2U);
+  EXPECT_EQ(at_once(*reader_of("b"), kMiB), 8U) << "nothing is known of that image's store";
+}
+
+TEST_F(StreamsTest, ASlowOneIsJoinedByOthers) {
+  const auto a = reader_of("a");
+  bring(first_mebibyte(*a), 30ms);
+  EXPECT_EQ(at_once(*a, kMiB), 8U);
+}
+
+TEST_F(StreamsTest, WhatHasBecomeSlowIsJoinedByOthersAgain) {
+  const auto a = reader_of("a");
+  bring(first_mebibyte(*a), 1ms);
+  ASSERT_EQ(at_once(*a, kMiB), 2U);
+  land_all();
+  EXPECT_EQ(at_once(*a, 256 * kMiB), 8U);
+}
+
 }  // namespace
 }  // namespace glancefs::fs
