@@ -42,7 +42,12 @@ class PowerLoss : public CacheFixture {
 
  private:
   static bool run(const std::string& command) { return std::system(command.c_str()) == 0; }
-  bool plug_in() { return run("mount -o loop " + file_ + " " + disk_ + " 2>/dev/null"); }
+  // A loop device of its own each time: mount(8) would take the one before, whose file system, dead
+  // as it is, lives on if some other process has copied the mount into a namespace of its own.
+  bool plug_in() {
+    return run("loop=$(losetup -f --show " + file_ + " 2>/dev/null) && { mount $loop " + disk_ +
+               " 2>/dev/null; status=$?; losetup -d $loop; exit $status; }");
+  }
 };
 
 TEST_F(PowerLoss, SealedImagesStayAndOthersHoldOnlyRightBytes) {
