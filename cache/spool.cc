@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -60,7 +63,8 @@ class SpoolFile final : public Spool {
  public:
   SpoolFile(std::shared_ptr<SpoolDirectory> directory, SpoolRecord record, Fd data)
       : directory_(std::move(directory)),
-        data_(std::move(data)),
+        file_(std::make_shared<const Fd>(std::move(data))),
+        data_(*file_),
         record_(std::move(record)) {}
 
   SpoolRecord record() const override {
@@ -116,6 +120,26 @@ class SpoolFile final : public Spool {
   void sync() override { sync_file(data_); }
   std::string path() const override { return directory_->files().path_of(data_name()); }
 
+  SpoolVersion version() const override {
+    struct stat status {};
+    if (::fstat(data_.get(), &status) != 0) throw_errno(errno, "cannot look at " + path());
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    return {.size = static_cast<std::uint64_t>(status.st_size),
+            .modified = status.st_mtim.tv_sec * kSecond + status.st_mtim.tv_nsec};
+  }
+
+  std::shared_ptr<const Fd> file() const override {
+    return directory_->limited() ? nullptr : file_;
+  }
+
+  std::uint64_t disk_left() const override {
+    struct statvfs disk {};
+    if (::fstatvfs(data_.get(), &disk) != 0)
+      throw_errno(errno, "cannot look at the disk of " + path());
+    // Of what is set aside for root, too: the kernel writes as whoever opened the file.
+    return disk.f_frsize * (::geteuid() == 0 ? disk.f_bfree : disk.f_bavail);
+  }
+
   void discard() noexcept override {
     try {
       const auto& files = directory_->files();
@@ -156,7 +180,8 @@ class SpoolFile final : public Spool {
   }
 
   const std::shared_ptr<SpoolDirectory> directory_;
-  const Fd data_;  // flock(LOCK_EX) lives as long as this
+  const std::shared_ptr<const Fd> file_;  // flock(LOCK_EX) lives as long as this
+  const Fd& data_;                        // the same
 
   Mutex write_mutex_;  // writes are one after the other, so that one can be taken back
 

@@ -38,6 +38,13 @@ struct SpoolRecord {
   bool operator==(const SpoolRecord&) const = default;
 };
 
+/// Differs after every write and truncation, whoever does it: also the kernel, on file(). A value.
+struct SpoolVersion {
+  std::uint64_t size = 0;     ///< bytes
+  std::int64_t modified = 0;  ///< nanoseconds since 1970, as the file system counts them
+  bool operator==(const SpoolVersion&) const = default;
+};
+
 /// One file being written: any offset, any order. Thread-safe. Its record is locked against other
 /// processes while it is held. Destroying it leaves file and record for a later recover();
 /// discard() is what ends them.
@@ -59,8 +66,14 @@ class Spool {
   virtual std::uint64_t size() const = 0;
   /// Makes the bytes written so far durable.
   virtual void sync() = 0;
-  /// The data file, for cache::Store::adopt() and for the kernel.
+  virtual SpoolVersion version() const = 0;
+  /// The data file, for cache::Store::adopt().
   virtual std::string path() const = 0;
+  /// The data file, for the kernel to read and write by itself; null where the bytes of all spool
+  /// files are limited, which the kernel would not heed.
+  virtual std::shared_ptr<const Fd> file() const = 0;
+  /// Bytes that its disk has left.
+  virtual std::uint64_t disk_left() const = 0;
   /// Removes record and data, unless the data file has been adopted. Never throws.
   virtual void discard() noexcept = 0;
 };
@@ -75,8 +88,8 @@ class Spools {
   virtual std::vector<std::unique_ptr<Spool>> recover(const std::string& cloud) = 0;
 };
 
-/// Opens `directory` (made if absent, 0700). `limit`: bytes of all spool files together at most.
-/// Throws system_error with a text that names the directory.
+/// Opens `directory` (made if absent, 0700). `limit`: bytes of all spool files together at most;
+/// 0: what the disk holds. Throws system_error with a text that names the directory.
 std::unique_ptr<Spools> open_spools(const std::string& directory, std::uint64_t limit);
 
 }  // namespace glancefs::cache

@@ -12,7 +12,7 @@ namespace glancefs::cache {
 SpoolDirectory::SpoolDirectory(PrivateDirectory directory, std::uint64_t limit)
     : directory_(std::move(directory)),
       limit_(limit),
-      used_(count()) {}
+      used_(limited() ? count() : 0) {}
 
 std::uint64_t SpoolDirectory::count() const {
   std::uint64_t bytes = 0;
@@ -23,6 +23,7 @@ std::uint64_t SpoolDirectory::count() const {
 }
 
 void SpoolDirectory::reserve(std::uint64_t bytes) {
+  if (!limited()) return;
   const Lock lock(mutex_);
   // Before saying no, look again: another process may have finished an upload.
   if (since_count_ >= kRecount || used_ + set_aside_ + bytes > limit_) {
@@ -37,6 +38,7 @@ void SpoolDirectory::reserve(std::uint64_t bytes) {
 }
 
 void SpoolDirectory::settle(std::uint64_t reserved, std::int64_t growth) noexcept {
+  if (!limited()) return;
   const Lock lock(mutex_);
   set_aside_ -= reserved;
   if (growth >= 0) {

@@ -13,9 +13,11 @@ namespace glancefs::cache {
 /// Exact for one process; with several, each may overshoot by kRecount before it sees the others.
 class SpoolDirectory {
  public:
+  /// `limit`: bytes; 0: none.
   SpoolDirectory(PrivateDirectory directory, std::uint64_t limit);
 
   const PrivateDirectory& files() const noexcept { return directory_; }
+  bool limited() const noexcept { return limit_ != 0; }
 
   /// Sets `bytes` of room aside for a write about to be done, or throws system_error ENOSPC.
   void reserve(std::uint64_t bytes);

@@ -68,7 +68,7 @@ void check_readable(const client::Image& image) {
   throw_errno(error, "image " + image.id + " is " + image.status_word + ", it has no data to read");
 }
 
-Opened Files::open(NodeId node, int flags, std::stop_token stop) {
+Opened Files::open(NodeId node, int flags, const Caller& caller, std::stop_token stop) {
   if (control_.is_file(node)) {
     if (wants_to_write(flags)) throw_errno(EACCES, "this file cannot be written");
     auto handle = std::make_unique<TextHandle>();
@@ -79,13 +79,14 @@ Opened Files::open(NodeId node, int flags, std::stop_token stop) {
   const std::optional<Node> known = tree_.node(node);
   if (!known) throw_errno(ESTALE, "the image is gone");
   if (wants_to_write(flags) && config_.read_only) throw_errno(EROFS, "mounted read-only");
-  if (known->upload) return open_upload(*known, flags, kAnybody);
-  const std::optional<Node> confirmed = catalogue_.confirmed(*known, std::move(stop));
+  if (known->upload) return open_upload(*known, flags, kAnybody, caller);
+  const std::optional<Node> confirmed = catalogue_.confirmed(*known, stop);
   if (!confirmed) throw_errno(ENOENT, "the image is gone");
-  return wants_to_write(flags) ? open_for_writing(*confirmed, flags) : open_image(*confirmed);
+  if (wants_to_write(flags)) return open_for_writing(*confirmed, flags, caller);
+  return open_image(*confirmed, std::move(stop));
 }
 
-Opened Files::open_upload(const Node& node, int flags, pid_t sender) {
+Opened Files::open_upload(const Node& node, int flags, pid_t sender, const Caller& caller) {
   auto handle = std::make_unique<UploadHandle>();
   handle->node = node.id;
   handle->upload = node.upload;
@@ -97,13 +98,24 @@ Opened Files::open_upload(const Node& node, int flags, pid_t sender) {
     throw_errno(EBUSY, "the image is being uploaded");
   }
   if ((flags & O_TRUNC) != 0) node.upload->truncate(0);
-  if (handle->writable) node.upload->open_writer();
-  return {.handle = std::move(handle), .keep_cache = false, .direct_io = false};
+  if (handle->writable) {
+    handle->writer = Writer(caller.pid);
+    node.upload->open_writer();
+  }
+  return {.handle = std::move(handle),
+          .keep_cache = false,
+          .direct_io = false,
+          .file = node.upload->spool().file(),
+          .file_is_written = true};
 }
 
-Opened Files::open_image(const Node& node) {
+Opened Files::open_image(const Node& node, std::stop_token stop) {
   const client::Image& image = *node.image;
   check_readable(image);
+  if (!uploads_.wait_settled(image.id, std::move(stop))) {
+    // The kernel would let the reader see what is written now, which the image has not.
+    throw_errno(EBUSY, "whoever wrote image " + image.id + " has not closed it yet");
+  }
   auto handle = std::make_unique<ImageHandle>();
   handle->node = node.id;
   handle->image = node.image;
@@ -119,7 +131,7 @@ Opened Files::open_image(const Node& node) {
   return opened;
 }
 
-Opened Files::open_for_writing(const Node& node, int flags) {
+Opened Files::open_for_writing(const Node& node, int flags, const Caller& caller) {
   const client::Image& image = *node.image;
   if (!node.ours) throw_errno(EACCES, "image " + image.id + " belongs to another project");
   switch (image.status) {
@@ -134,7 +146,7 @@ Opened Files::open_for_writing(const Node& node, int flags) {
   }
   Node filled = node;
   filled.upload = uploads_.fill(image);
-  return open_upload(filled, flags, kAnybody);
+  return open_upload(filled, flags, kAnybody, caller);
 }
 
 std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int flags,
@@ -143,7 +155,7 @@ std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int 
   if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
   if (const auto existing = tree_.find(parent, name)) {
     if ((flags & O_EXCL) != 0) throw_errno(EEXIST, "there is an image of this name");
-    return {*existing, open(existing->id, flags, std::move(stop))};
+    return {*existing, open(existing->id, flags, caller, std::move(stop))};
   }
   if (config_.read_only) throw_errno(EROFS, "mounted read-only");
   const std::string image_name = unescape_name(name);
@@ -156,7 +168,7 @@ std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int 
   const std::shared_ptr<Upload> upload = uploads_.create(*visibility, image_name);
   const std::optional<Node> node = tree_.by_id(upload->image().id);
   if (!node) throw_errno(ESTALE, "the file was removed while it was made");
-  return {*node, open_upload(*node, flags & ~O_TRUNC, caller.pid)};
+  return {*node, open_upload(*node, flags & ~O_TRUNC, caller.pid, caller)};
 }
 
 void Files::read(Handle& handle, std::uint64_t offset, std::size_t size,
@@ -178,6 +190,8 @@ void Files::read(Handle& handle, std::uint64_t offset, std::size_t size,
   }
 }
 
+void Files::kernel_writes(Handle& handle) { writable(handle).upload->share(); }
+
 void Files::write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes) {
   writable(handle).upload->write(offset, bytes);
 }
@@ -186,19 +200,30 @@ void Files::truncate(Handle& handle, std::uint64_t size) {
   writable(handle).upload->truncate(size);
 }
 
-// Only a close by the process that made the file, after it wrote something, says that the file is
-// whole: shells close a copy of the descriptor before the first byte, and their children close
-// theirs.
+// Only the last close by the process that made the file, after it wrote something, says that the
+// file is whole: shells close a copy of the descriptor before the first byte and after each command
+// that they run themselves, and their children close theirs. Whoever wrote what came too late hears
+// of it in any case.
 bool Files::flush_uploads(const Handle& handle, const Caller& caller) {
   const auto* file = dynamic_cast<const UploadHandle*>(&handle);
   if (file == nullptr || !file->writable || !file->upload->dirty()) return false;
+  if (file->upload->state() == Upload::State::kDone || file->writer.killed()) return true;
   if (file->sender != kAnybody && file->sender != caller.pid) return false;
-  return !Uploads::is_local_name(file->upload->image().name.value_or(""));
+  if (Uploads::is_local_name(file->upload->image().name.value_or(""))) return false;
+  return !writes_on(caller.pid, file->node);
 }
 
 void Files::flush(Handle& handle, const Caller& caller, std::stop_token stop) {
   if (!flush_uploads(handle, caller)) return;
-  uploads_.publish(dynamic_cast<UploadHandle&>(handle).upload, std::move(stop));
+  auto& file = dynamic_cast<UploadHandle&>(handle);
+  if (file.writer.killed()) return give_up(file);
+  uploads_.publish(file.upload, std::move(stop));
+}
+
+// A dead program closes its files, too. What it had written is not what it was to be.
+void Files::give_up(const UploadHandle& file) {
+  if (file.upload->state() == Upload::State::kDone) return;
+  file.upload->spoil(EINTR, "the program that wrote it was killed before it closed the file");
 }
 
 void Files::sync(Handle& handle) {
@@ -210,8 +235,9 @@ void Files::release(std::unique_ptr<Handle> handle) noexcept {
     if (const auto* image = dynamic_cast<const ImageHandle*>(handle.get())) {
       if (image->reader) fetcher_.close(image->reader);
     } else if (const auto* file = dynamic_cast<const UploadHandle*>(handle.get())) {
-      if (!file->writable || !file->upload->close_writer()) return;
-      if (file->upload->state() == Upload::State::kWriting) uploads_.publish_later(file->upload);
+      if (!file->writable) return;
+      if (file->upload->unsent() && file->writer.killed()) give_up(*file);
+      if (file->upload->close_writer()) uploads_.release(file->upload);
     }
   } catch (const std::exception& error) {
     log::error("closing a file: {}", error.what());

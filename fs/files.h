@@ -33,12 +33,13 @@ class Files {
         uploads_(uploads),
         control_(control) {}
 
-  Opened open(NodeId node, int flags, std::stop_token stop);
+  Opened open(NodeId node, int flags, const Caller& caller, std::stop_token stop);
   /// Answers the new file's node, too.
   std::pair<Node, Opened> create(NodeId parent, std::string_view name, int flags,
                                  const Caller& caller, std::stop_token stop);
   void read(Handle& handle, std::uint64_t offset, std::size_t size,
             std::unique_ptr<PendingRead> reader);
+  static void kernel_writes(Handle& handle);
   static void write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes);
   static void truncate(Handle& handle, std::uint64_t size);
   static bool flush_uploads(const Handle& handle, const Caller& caller);
@@ -47,9 +48,10 @@ class Files {
   void release(std::unique_ptr<Handle> handle) noexcept;
 
  private:
-  Opened open_upload(const Node& node, int flags, pid_t sender);
-  Opened open_image(const Node& node);
-  Opened open_for_writing(const Node& node, int flags);
+  static void give_up(const UploadHandle& file);
+  static Opened open_upload(const Node& node, int flags, pid_t sender, const Caller& caller);
+  Opened open_image(const Node& node, std::stop_token stop);
+  Opened open_for_writing(const Node& node, int flags, const Caller& caller);
 
   const Config& config_;
   Tree& tree_;

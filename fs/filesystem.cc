@@ -49,6 +49,7 @@ struct Filesystem::Parts {
                  .endpoint = config.endpoint,
                  .project_id = config.project_id,
                  .delay = config.upload_delay,
+                 .at_once = config.uploads,
                  .publisher = {.poll_interval = config.upload_pause}},
                 images, store, spools, tree, failures),
         files(config, tree, catalogue, fetcher, uploads, control),
@@ -220,6 +221,8 @@ void Filesystem::write(Handle& handle, std::uint64_t offset, std::span<const std
   Files::write(handle, offset, bytes);
 }
 
+void Filesystem::kernel_writes(Handle& handle) { Files::kernel_writes(handle); }
+
 void Filesystem::set_read_mode(std::string mode) {
   const Lock lock(parts_->read_mode_mutex);
   parts_->read_mode = std::move(mode);
@@ -234,8 +237,8 @@ void Filesystem::read(Handle& handle, std::uint64_t offset, std::size_t size,
   parts_->files.read(handle, offset, size, std::move(reader));
 }
 
-Opened Filesystem::open(NodeId node, int flags, std::stop_token stop) {
-  return parts_->files.open(node, flags, std::move(stop));
+Opened Filesystem::open(NodeId node, int flags, std::stop_token stop, Caller caller) {
+  return parts_->files.open(node, flags, caller, std::move(stop));
 }
 
 std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name, int flags,
@@ -246,6 +249,11 @@ std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name
 
 void Filesystem::flush(Handle& handle, Caller caller, std::stop_token stop) {
   parts_->files.flush(handle, caller, std::move(stop));
+}
+
+void Filesystem::finish_uploads(std::chrono::steady_clock::time_point until,
+                                const std::stop_token& stop) {
+  parts_->uploads.finish(until, stop);
 }
 
 void Filesystem::sync(Handle& handle) { Files::sync(handle); }

@@ -67,8 +67,10 @@ struct Opened {
   bool keep_cache = false;
   /// Reads and writes must come here each time, since the size may change.
   bool direct_io = false;
-  /// All bytes, proven and unchanging, which the kernel may read by itself; null: none.
+  /// All bytes, which the kernel may read by itself; null: none.
   std::shared_ptr<const Fd> file = nullptr;
+  /// `file` is a spool, which it may also write; otherwise it is proven and never changes.
+  bool file_is_written = false;
 };
 
 /// Who asks.
@@ -134,6 +136,10 @@ struct Config {
   /// How long a file rests that no close(2) could send before it is sent; and how long before a
   /// failed upload is tried again.
   std::chrono::milliseconds upload_delay{5000}, upload_pause{1000};
+  unsigned uploads = 4;  ///< at once
+  /// For .glancefs/status, where umount.fuse.glancefs finds what it has to wait for.
+  std::string state_directory;
+  std::chrono::milliseconds shutdown_timeout{0};
 };
 
 /// The file system. Thread-safe. Failures are exceptions of the system_error family, which
@@ -173,6 +179,8 @@ class Filesystem {
   /// Into the spool of a file being written. EBADF, EPERM (an image's bytes), EFBIG, ENOSPC,
   /// EDQUOT.
   void write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes);
+  /// The kernel has got Opened.file of `handle`, a spool, and writes it without asking.
+  void kernel_writes(Handle& handle);
   /// Tells how complete images are read, for .glancefs/status: "by the kernel (passthrough)".
   void set_read_mode(std::string mode);
   /// Whether flush() would upload now; if not, there is no need to call it.
@@ -189,14 +197,17 @@ class Filesystem {
   /// As find(), and asks the cloud about a name that is not known. Entry{} when there is none.
   Entry lookup(NodeId parent, std::string_view name, std::stop_token stop);
   /// `flags` as open(2). EACCES, EPERM (writing an active image), ENODATA (queued), EBUSY (being
-  /// written elsewhere), EROFS, ESTALE.
-  Opened open(NodeId node, int flags, std::stop_token stop);
+  /// written elsewhere), EROFS, ESTALE. Who opens it matters for writing only.
+  Opened open(NodeId node, int flags, std::stop_token stop, Caller caller = {});
   /// A new image, still local. EEXIST, EACCES, EROFS, EILSEQ, ENAMETOOLONG, ENOSPC.
   std::pair<Entry, Opened> create(NodeId parent, std::string_view name, int flags, Caller caller,
                                   std::stop_token stop);
   /// Each close(2) of the descriptor, also by other processes. Uploads what the creator wrote and
   /// returns when the image is active with the right size and hash; throws why not.
   void flush(Handle& handle, Caller caller, std::stop_token stop);
+  /// Sends what waits for being sent, at once; returns when it is at Glance, `until` has passed or
+  /// `stop` is requested. For the end: what is left over is logged and waits for the next mount.
+  void finish_uploads(std::chrono::steady_clock::time_point until, const std::stop_token& stop);
   /// Makes written bytes durable on this machine.
   void sync(Handle& handle);
   /// The last close. Never fails: nobody would hear of it.

@@ -1,5 +1,7 @@
 #include "fs/fuse_backing.h"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 
 #include "base/log.h"
@@ -7,15 +9,20 @@
 namespace glancefs::fs {
 namespace {
 
-// What will not change while we run: rights, the kernel, the file system the cache is on.
-bool is_for_good(int error) { return error == EPERM || error == ENOTTY || error == ELOOP; }
+// What will not change while we run: rights, and the kernel.
+bool is_for_good(int error) { return error == EPERM || error == ENOTTY; }
+
+dev_t disk_of(const Fd& file) noexcept {
+  struct stat status {};
+  return ::fstat(file.get(), &status) == 0 ? status.st_dev : 0;
+}
 
 std::string meaning(const std::system_error& error) {
   switch (error.code().value()) {
     case EPERM:
       return "passthrough needs CAP_SYS_ADMIN of the host";
     case ELOOP:
-      return "the cache is on a stacked file system such as overlayfs";
+      return "it is on a stacked file system such as overlayfs";
     default:
       return error.what();
   }
@@ -42,7 +49,7 @@ std::int32_t Backings::enter(NodeId node, const Fd* file) {
     ++(id != 0 ? opens.passed : opens.cached);
   }
   if (!trouble.empty()) {
-    log::info("complete images are read by the daemon: {}", trouble);
+    log::info("files are read and written by the daemon: {}", trouble);
     files_.set_read_mode("by the daemon: " + trouble);
   }
   return id;
@@ -50,11 +57,14 @@ std::int32_t Backings::enter(NodeId node, const Fd* file) {
 
 std::int32_t Backings::hand_over(const Fd& file, std::string& trouble) {
   if (device_ == nullptr || given_up_) return 0;
+  const dev_t disk = disk_of(file);
+  if (stacked_.contains(disk)) return 0;
   try {
     return device_->open(file);
   } catch (const std::system_error& error) {
     given_up_ = is_for_good(error.code().value());
-    if (given_up_) {
+    if (error.code().value() == ELOOP) stacked_.insert(disk);
+    if (given_up_ || stacked_.contains(disk)) {
       trouble = meaning(error);
     } else {
       log::debug("a file is not passed through: {}", error.what());

@@ -1,7 +1,10 @@
 // Which open files the kernel reads by itself.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -35,8 +38,9 @@ class Backings {
   /// When the kernel has agreed, before the first open: `device` must outlive it.
   void use(BackingDevice& device) noexcept;
 
-  /// Counts an open for reading. Answers the number of the file at the kernel, or 0: through the
-  /// page cache, read from us. `file` holds all bytes and never changes; null: there is none.
+  /// Counts an open. Answers the number of the file at the kernel, or 0: through the page cache, by
+  /// us. `file` holds all bytes and never changes, or is one that the kernel may write; null: there
+  /// is none.
   std::int32_t enter(NodeId node, const Fd* file);
   /// Counts an open that only we can serve, since it may write. False, and not counted: the kernel
   /// reads the file by itself at present and would refuse it.
@@ -57,6 +61,7 @@ class Backings {
   Mutex mutex_;
   BackingDevice* device_ GUARDED_BY(mutex_) = nullptr;
   bool given_up_ GUARDED_BY(mutex_) = false;
+  std::set<dev_t> stacked_ GUARDED_BY(mutex_);  ///< file systems that the kernel does not take
   std::unordered_map<NodeId, Opens> opens_ GUARDED_BY(mutex_);
 };
 

@@ -135,10 +135,13 @@ void rename(fuse_req_t raw, fuse_ino_t from, const char* name, fuse_ino_t to, co
 }
 
 void open(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
-  dispatch(shell_of(raw).metadata, raw, "open", node,
-           [node, flags = info->flags](Request& request, std::stop_token stop) {
-             return OpenAnswer{node, flags, request.files().open(node, flags, std::move(stop))};
-           });
+  dispatch(
+      shell_of(raw).metadata, raw, "open", node,
+      [node, flags = info->flags](Request& request, std::stop_token stop) {
+        const bool writes = (flags & O_ACCMODE) != O_RDONLY;
+        const Caller caller = writes ? request.caller() : Caller{};
+        return OpenAnswer{node, flags, request.files().open(node, flags, std::move(stop), caller)};
+      });
 }
 
 void create(fuse_req_t raw, fuse_ino_t parent, const char* name, mode_t /*mode*/,

@@ -6,6 +6,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <tuple>
+#include <utility>
 
 namespace glancefs::fs {
 namespace {
@@ -54,6 +56,43 @@ class FuseDevice : public BackingDevice {
  private:
   const int fd_;
 };
+
+#if FUSE_VERSION < FUSE_MAKE_VERSION(3, 17)
+OpenOut passed_open(const fuse_file_info& info, std::int32_t backing) noexcept {
+  return {.fh = info.fh,
+          .open_flags = kOpenPassthrough | (info.noflush != 0 ? FOPEN_NOFLUSH : 0U),
+          .backing_id = backing};
+}
+
+// Seconds and nanoseconds of a time that the kernel may remember something.
+std::pair<std::uint64_t, std::uint32_t> validity(double seconds) noexcept {
+  constexpr double kNano = 1e9;
+  const auto whole = static_cast<std::uint64_t>(seconds);
+  return {whole, static_cast<std::uint32_t>((seconds - static_cast<double>(whole)) * kNano)};
+}
+
+// What libfuse makes of an entry, and keeps to itself.
+fuse_entry_out entry_out(const fuse_entry_param& entry) noexcept {
+  const struct stat& from = entry.attr;
+  fuse_entry_out out{};
+  out.nodeid = entry.ino;
+  out.generation = entry.generation;
+  std::tie(out.entry_valid, out.entry_valid_nsec) = validity(entry.entry_timeout);
+  std::tie(out.attr_valid, out.attr_valid_nsec) = validity(entry.attr_timeout);
+  out.attr.ino = from.st_ino;
+  out.attr.size = static_cast<std::uint64_t>(from.st_size);
+  out.attr.blocks = static_cast<std::uint64_t>(from.st_blocks);
+  out.attr.atime = static_cast<std::uint64_t>(from.st_atim.tv_sec);
+  out.attr.mtime = static_cast<std::uint64_t>(from.st_mtim.tv_sec);
+  out.attr.ctime = static_cast<std::uint64_t>(from.st_ctim.tv_sec);
+  out.attr.mode = from.st_mode;
+  out.attr.nlink = static_cast<std::uint32_t>(from.st_nlink);
+  out.attr.uid = from.st_uid;
+  out.attr.gid = from.st_gid;
+  out.attr.blksize = static_cast<std::uint32_t>(from.st_blksize);
+  return out;
+}
+#endif
 
 template <typename T>
 T read_at(std::span<const std::byte> bytes, std::size_t offset) noexcept {
@@ -108,19 +147,37 @@ ssize_t Passthrough::send(int fd, std::span<const iovec> parts) noexcept {
   return ::writev(fd, changed.data(), static_cast<int>(changed.size()));
 }
 
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+int Passthrough::reply_open(fuse_req_t request, fuse_file_info& info,
+                            std::int32_t backing) noexcept {
+  if (backing != 0) info.keep_cache = 0;  // together the kernel refuses them: EIO
+  info.backing_id = backing;
+  return fuse_reply_open(request, &info);
+}
+
+int Passthrough::reply_create(fuse_req_t request, const fuse_entry_param& entry,
+                              fuse_file_info& info, std::int32_t backing) noexcept {
+  if (backing != 0) info.keep_cache = 0;
+  info.backing_id = backing;
+  return fuse_reply_create(request, &entry, &info);
+}
+#else
 int Passthrough::reply_open(fuse_req_t request, fuse_file_info& info,
                             std::int32_t backing) noexcept {
   if (backing == 0) return fuse_reply_open(request, &info);
-#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
-  info.keep_cache = 0;  // together with passthrough the kernel refuses it: EIO
-  info.backing_id = backing;
-  return fuse_reply_open(request, &info);
-#else
-  const OpenOut answer{.fh = info.fh,
-                       .open_flags = kOpenPassthrough | (info.noflush != 0 ? FOPEN_NOFLUSH : 0U),
-                       .backing_id = backing};
+  const OpenOut answer = passed_open(info, backing);
   return fuse_reply_buf(request, reinterpret_cast<const char*>(&answer), sizeof answer);
-#endif
 }
+
+int Passthrough::reply_create(fuse_req_t request, const fuse_entry_param& entry,
+                              fuse_file_info& info, std::int32_t backing) noexcept {
+  if (backing == 0) return fuse_reply_create(request, &entry, &info);
+  const struct {
+    fuse_entry_out entry;
+    OpenOut open;
+  } answer{.entry = entry_out(entry), .open = passed_open(info, backing)};
+  return fuse_reply_buf(request, reinterpret_cast<const char*>(&answer), sizeof answer);
+}
+#endif
 
 }  // namespace glancefs::fs

@@ -46,8 +46,11 @@ class Passthrough {
   /// The session's writev(2).
   ssize_t send(int fd, std::span<const iovec> parts) noexcept;
 
-  /// As fuse_reply_open(); `backing` is a number of the device, or 0 for an ordinary open.
+  /// As fuse_reply_open() and fuse_reply_create(); `backing` is a number of the device, or 0 for an
+  /// ordinary open.
   static int reply_open(fuse_req_t request, fuse_file_info& info, std::int32_t backing) noexcept;
+  static int reply_create(fuse_req_t request, const fuse_entry_param& entry, fuse_file_info& info,
+                          std::int32_t backing) noexcept;
 
  private:
   std::unique_ptr<BackingDevice> device_;

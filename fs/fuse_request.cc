@@ -155,8 +155,7 @@ void Request::answer(std::span<const std::byte> bytes) noexcept {
 }
 
 void Request::answer(OpenAnswer answer) {
-  const bool reads_only = (answer.flags & O_ACCMODE) == O_RDONLY;
-  auto info = keep(answer.node, answer.flags, std::move(answer.opened), reads_only);
+  auto info = keep(answer.node, answer.flags, std::move(answer.opened));
   if (!info) return;
   const std::int32_t backing = OpenTable<OpenFile>::at(info->fh).backing.value_or(0);
   finish([&](fuse_req_t request) {
@@ -164,13 +163,13 @@ void Request::answer(OpenAnswer answer) {
   });
 }
 
-// Never passed through: the kernel creates only what it found no file for a moment ago.
 void Request::answer(CreateAnswer answer) {
   const fuse_entry_param param = to_entry(answer.entry);
-  auto info = keep(answer.entry.node, answer.flags, std::move(answer.opened), false);
+  auto info = keep(answer.entry.node, answer.flags, std::move(answer.opened));
   if (!info) return;
+  const std::int32_t backing = OpenTable<OpenFile>::at(info->fh).backing.value_or(0);
   finish([&](fuse_req_t request) {
-    if (fuse_reply_create(request, &param, &*info) != 0) drop(*info);
+    if (Passthrough::reply_create(request, param, *info, backing) != 0) drop(*info);
   });
 }
 
@@ -182,11 +181,12 @@ void Request::answer(std::unique_ptr<OpenDirectory> directory) {
   });
 }
 
-std::optional<fuse_file_info> Request::keep(NodeId node, int flags, Opened opened, bool passable) {
+std::optional<fuse_file_info> Request::keep(NodeId node, int flags, Opened opened) {
   const bool writable = (flags & O_ACCMODE) != O_RDONLY;
   std::optional<std::int32_t> backing;
-  if (passable && !opened.direct_io) {
+  if ((!writable || opened.file_is_written) && !opened.direct_io) {
     backing = shell_->backings.enter(node, opened.file.get());
+    if (*backing != 0 && writable) files().kernel_writes(*opened.handle);
   } else if (!opened.direct_io) {
     if (!shell_->backings.enter_cached(node)) {
       files().release(std::move(opened.handle));

@@ -142,9 +142,9 @@ class Request {
   /// Answers by `reply`, which gets the raw request.
   template <typename Reply>
   void finish(Reply&& reply) noexcept;
-  /// `passable`: the kernel may read the file by itself. Null: it does so at present and would
-  /// refuse this open; answered ESTALE, at which it looks the name up and opens once more.
-  std::optional<fuse_file_info> keep(NodeId node, int flags, Opened opened, bool passable);
+  /// Null: the kernel reads the file by itself at present and would refuse this open, which only we
+  /// could serve; answered ESTALE, at which it looks the name up and opens once more.
+  std::optional<fuse_file_info> keep(NodeId node, int flags, Opened opened);
   /// The kernel did not take the open and will not send its release.
   void drop(const fuse_file_info& info) noexcept;
 

@@ -4,6 +4,7 @@
 #include <fuse_lowlevel.h>
 #include <sys/uio.h>
 
+#include <atomic>
 #include <cerrno>
 #include <optional>
 #include <utility>
@@ -72,7 +73,8 @@ struct FuseSession::Parts {
   std::optional<FuseMount> own_mount;
   SessionPtr session;
   FuseLoop loop;
-  bool mounted = false;  ///< by libfuse
+  std::atomic<bool> mounted = false;   ///< by libfuse
+  std::atomic<bool> detached = false;  ///< somebody has unmounted it
 };
 
 bool FuseSession::Parts::mount() {
@@ -99,7 +101,7 @@ void FuseSession::Parts::serve_on(Fd connection, std::unique_ptr<BackingDevice> 
 }
 
 void FuseSession::Parts::unmount() noexcept {
-  if (mounted) fuse_session_unmount(session.get());
+  if (mounted && !detached) fuse_session_unmount(session.get());
   if (!own_mount) return;
   session.reset();  // closes its descriptor
   own_mount.reset();
@@ -151,6 +153,8 @@ void FuseSession::run(std::function<void()> ready) {
   parts_->shell.ready = std::move(ready);
   parts_->loop.run();
 }
+
+void FuseSession::detached() noexcept { parts_->detached = true; }
 
 void FuseSession::request_exit() noexcept { parts_->loop.request_exit(); }
 

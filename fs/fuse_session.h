@@ -59,6 +59,10 @@ class FuseSession {
   /// when the connection broke.
   void run(std::function<void()> ready);
 
+  /// The mount has been taken out of the directory tree (umount -l), so that the destructor leaves
+  /// the directory alone: another one may be mounted there by then. Thread-safe.
+  void detached() noexcept;
+
   /// Makes run() return, also one that has yet to be called. Thread-safe and async-signal-safe.
   void request_exit() noexcept;
 

@@ -9,6 +9,7 @@
 #include "fs/filesystem.h"
 #include "fs/image_data.h"
 #include "fs/upload.h"
+#include "fs/writer.h"
 
 namespace glancefs::fs {
 
@@ -26,6 +27,7 @@ struct UploadHandle : Handle {
   bool readable = false, writable = false;
   /// Whose close(2) sends the file: the process that made it, if it only writes. 0: nobody's.
   pid_t sender = 0;
+  Writer writer;  ///< who opened it to write
 };
 
 /// A file of .glancefs, as it was when opened. Shared with the answers to reads: who got one may

@@ -4,6 +4,7 @@
 # user's PATH has no sbin.
 add_custom_command(TARGET glancefs POST_BUILD
   COMMAND ${CMAKE_COMMAND} -E create_symlink $<TARGET_FILE_NAME:glancefs> mount.glancefs
+  COMMAND ${CMAKE_COMMAND} -E create_symlink $<TARGET_FILE_NAME:glancefs> umount.fuse.glancefs
   WORKING_DIRECTORY $<TARGET_FILE_DIR:glancefs>)
 
 install(TARGETS glancefs RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -23,6 +24,7 @@ endfunction()
 glancefs_install_link(${CMAKE_INSTALL_BINDIR} mount.glancefs)
 glancefs_install_link(${GLANCEFS_MOUNT_HELPER_DIR} mount.glancefs)
 glancefs_install_link(${GLANCEFS_MOUNT_HELPER_DIR} mount.fuse.glancefs)
+glancefs_install_link(${GLANCEFS_MOUNT_HELPER_DIR} umount.fuse.glancefs)
 
 find_program(SCDOC scdoc)
 if(SCDOC)

@@ -1,4 +1,6 @@
 // mount.glancefs: from the command line to a mounted catalogue.
+#include <sys/mount.h>
+
 #include <filesystem>
 #include <iostream>
 
@@ -17,16 +19,16 @@
 #include "fs/mount_point.h"
 #include "fs/paths.h"
 #include "fs/process.h"
+#include "fs/shutdown.h"
+#include "fs/unmount.h"
 
 namespace glancefs::fs {
 namespace {
 
 // Each waits for at most one request to Glance; more of them would only queue there.
 constexpr std::size_t kMetadataThreads = 64;
-// Uploads at once. Glance hashes each on one of its few workers, so more only share them.
-constexpr std::size_t kTransferThreads = 4;
-// Enough for any upload; the disk itself is what limits them.
-constexpr std::uint64_t kSpoolLimit = 1ULL << 50;
+// Closes that wait for their upload; how many of those run is the option `uploads`.
+constexpr std::size_t kTransferThreads = 64;
 
 client::TransportConfig transport_config(const Options& options, const client::Cloud& cloud,
                                          const Environment& environment) {
@@ -46,7 +48,12 @@ cache::DiskStoreConfig store_config(const Options& options, const Paths& paths) 
           .min_free = options.cache_min_free.of(disk)};
 }
 
-Config filesystem_config(const Options& options, const client::Session& session) {
+std::string state_directory(const Options& options, const Paths& paths) {
+  return options.state_directory.empty() ? paths.state : options.state_directory;
+}
+
+Config filesystem_config(const Options& options, const Paths& paths,
+                         const client::Session& session) {
   Config config;
   config.label = session.cloud().label();
   config.endpoint = session.endpoint();
@@ -67,6 +74,10 @@ Config filesystem_config(const Options& options, const client::Session& session)
   config.memory_limit = options.memory_limit;
   config.download_limit = options.download_limit;
   config.direct_files = options.direct_files;
+  config.uploads = options.uploads;
+  config.upload_delay = options.upload_delay;
+  config.state_directory = state_directory(options, paths);
+  config.shutdown_timeout = options.shutdown_timeout;
   return config;
 }
 
@@ -82,9 +93,22 @@ MountConfig mount_config(const Options& options, const std::string& label,
   return config;
 }
 
+ShutdownSteps shutdown_steps(Filesystem& files, FuseSession& fuse, const MountPoint& place,
+                             const std::string& mount_point) {
+  return {
+      .detach =
+          [&] {
+            place.unmount(mount_point, MNT_DETACH);
+            fuse.detached();
+          },
+      .finish_uploads = [&](auto until, const auto& stop) { files.finish_uploads(until, stop); },
+      .exit = [&] { fuse.request_exit(); }};
+}
+
 // Builds the file system from the ground up, login first, and serves until it is unmounted.
 void serve(const Options& options, const Environment& environment, const Paths& paths,
-           const client::Cloud& cloud, const std::string& mount_point, Ready& ready) {
+           const client::Cloud& cloud, const MountPoint& place, const std::string& mount_point,
+           Ready& ready) {
   open_log(options, paths);
   const Clock clock;
   client::CurlTransport transport(transport_config(options, cloud, environment));
@@ -92,19 +116,20 @@ void serve(const Options& options, const Environment& environment, const Paths& 
   session.log_in({});
   client::Glance images(session);
   const auto store = cache::open_disk_store(store_config(options, paths));
-  const auto spools = cache::open_spools(
-      options.state_directory.empty() ? paths.state : options.state_directory, kSpoolLimit);
-  Filesystem files(filesystem_config(options, session), images, *store, *spools);
+  const auto spools = cache::open_spools(state_directory(options, paths), options.spool_size);
+  Filesystem files(filesystem_config(options, paths, session), images, *store, *spools);
   Executor metadata(kMetadataThreads);
   Executor transfers(kTransferThreads);
   FuseSession fuse(files, metadata, transfers, mount_config(options, cloud.label(), mount_point));
   fuse.mount();
   {
-    const ExitSignals signals([&] { fuse.request_exit(); });
+    Shutdown shutdown(options.shutdown_timeout, shutdown_steps(files, fuse, place, mount_point));
+    const ExitSignals signals([&] { shutdown.signal(); });
     fuse.run([&] {
       ready.ready(options.verbose ? cloud.label() + " mounted on " + mount_point : "");
       log::info("{} mounted on {}", cloud.label(), mount_point);
     });
+    shutdown.finish();
   }
   log::info("{} is unmounted", mount_point);
   session.log_out();
@@ -128,7 +153,7 @@ int mount(const Options& options, const Environment& inherited, const std::strin
                         .limit = options.mount_timeout,
                         .undo = [&] { place.clear_stale(checked.path); }};
   return start(startup, [&](Ready& ready) {
-    serve(options, environment, paths, cloud, checked.path, ready);
+    serve(options, environment, paths, cloud, place, checked.path, ready);
   });
 }
 
@@ -138,8 +163,9 @@ int run(std::span<char*> arguments) {
   share_heaps();
   const Environment environment = current_environment();
   const std::string directory = std::filesystem::current_path();
-  const CommandLine command = parse_command_line(arguments, environment, directory);
   const std::string program = program_name(arguments);
+  if (is_unmount_helper(program)) return unmount(arguments, environment, directory);
+  const CommandLine command = parse_command_line(arguments, environment, directory);
   for (const std::string& warning : command.warnings) {
     std::cerr << program << ": " << warning << "\n";
   }

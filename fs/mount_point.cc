@@ -184,16 +184,16 @@ std::optional<MountEntry> MountPoint::top_mount(const std::string& path) const {
   return top;
 }
 
-void MountPoint::detach(const std::string& path) const {
-  const std::string failed = "cannot unmount what a glancefs that died left there";
+void MountPoint::unmount(const std::string& path, int flags) const {
   if (person_.uid == 0) {
-    if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0) unusable(path, failed);
-    return;
+    if (::umount2(path.c_str(), flags | UMOUNT_NOFOLLOW) == 0) return;
+    unusable(path, fmt::format("cannot be unmounted: {}", std::generic_category().message(errno)));
   }
   const std::string program = fusermount();
-  if (program.empty() || run_and_wait({program, "-u", "-z", "-q", "--", path}) != 0) {
-    unusable(path, failed);
-  }
+  if (program.empty()) unusable(path, "cannot be unmounted: there is no fusermount3");
+  std::vector<std::string> command{program, "-u", "--", path};
+  if ((flags & MNT_DETACH) != 0) command.insert(command.begin() + 2, "-z");
+  if (run_and_wait(command) != 0) unusable(path, "fusermount3 could not unmount it");
 }
 
 bool MountPoint::clear_stale(const std::string& path) const {
@@ -201,7 +201,7 @@ bool MountPoint::clear_stale(const std::string& path) const {
   if (!is_dead(target)) return false;
   const auto top = top_mount(target);
   if (!top || top->type != kType) return false;
-  detach(target);
+  unmount(target, MNT_DETACH);
   return true;
 }
 

@@ -53,13 +53,16 @@ class MountPoint {
   /// already. What a glancefs that died left there is unmounted first. Asks no network.
   Checked check_directory(const std::string& path, const std::string& source) const;
 
+  /// Unmounts what is mounted on `path`; `flags` as umount2(2), of which people other than root
+  /// have MNT_DETACH only. StartError with kMountFailed, also when it is busy.
+  void unmount(const std::string& path, int flags) const;
+
   /// Lazily unmounts a glancefs whose daemon is gone; false: there is none at `path`.
   bool clear_stale(const std::string& path) const;
 
  private:
   std::optional<MountEntry> top_mount(const std::string& path) const;
   std::string fusermount() const;
-  void detach(const std::string& path) const;
 
   const Person person_;
   const MountSystem system_;

@@ -48,18 +48,22 @@ struct Options {
   std::string cache_directory;  ///< absolute; empty: Paths::cache
   std::string state_directory;  ///< absolute; empty: Paths::state
   Amount cache_size, cache_min_free;
-  bool passthrough = false;  ///< whether the kernel may read complete images by itself
+  std::uint64_t spool_size = 0;  ///< bytes of all files being written together; 0: no limit
+  bool passthrough = false;      ///< whether the kernel may read and write files by itself
 
   std::string log;  ///< "auto", "stderr", "syslog" or an absolute path
   log::Level log_level = log::Level::kWarning;
 
-  std::chrono::milliseconds metadata_ttl{};     ///< age at which the catalogue is asked again
-  std::chrono::milliseconds connect_timeout{};  ///< to reach a server
-  std::chrono::milliseconds timeout{};          ///< longest silence of a server
-  std::chrono::milliseconds mount_timeout{};    ///< until the mount must be usable
-  unsigned connections = 0;                     ///< downloads at the same time
-  std::uint64_t memory_limit = 0;               ///< bytes, of the whole process, roughly
-  std::uint64_t download_limit = 0;             ///< bytes per second; 0: none
+  std::chrono::milliseconds metadata_ttl{};      ///< age at which the catalogue is asked again
+  std::chrono::milliseconds connect_timeout{};   ///< to reach a server
+  std::chrono::milliseconds timeout{};           ///< longest silence of a server
+  std::chrono::milliseconds mount_timeout{};     ///< until the mount must be usable
+  std::chrono::milliseconds upload_delay{};      ///< after the last writer of a file has gone
+  std::chrono::milliseconds shutdown_timeout{};  ///< for uploads, at the end
+  unsigned connections = 0;                      ///< downloads at the same time
+  unsigned uploads = 0;                          ///< at the same time
+  std::uint64_t memory_limit = 0;                ///< bytes, of the whole process, roughly
+  std::uint64_t download_limit = 0;              ///< bytes per second; 0: none
   Verify verify = Verify::kFull;
   bool direct_files = false;  ///< read file stores without Glance
 

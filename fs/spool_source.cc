@@ -1,5 +1,6 @@
 #include "fs/spool_source.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace glancefs::fs {
@@ -11,6 +12,8 @@ SpoolSource::SpoolSource(Upload& upload, std::string algorithm)
       hasher_(cache::Hasher::create(algorithm_)) {}
 
 std::size_t SpoolSource::read(std::span<std::byte> into) {
+  // The kernel may make the file longer meanwhile; what was promised is size_.
+  into = into.first(std::min<std::uint64_t>(into.size(), size_ - position_));
   const std::size_t done = upload_.spool().read(position_, into);
   if (hasher_) hasher_->update(into.first(done));
   position_ += done;
@@ -33,8 +36,12 @@ std::optional<cache::Digest> SpoolSource::digest(const std::string& algorithm) {
   if (!hasher) return std::nullopt;
   std::vector<std::byte> buffer(256UL * 1024);
   std::uint64_t offset = 0;
-  while (const std::size_t done = upload_.spool().read(offset, buffer)) {
-    hasher->update(std::span(buffer).first(done));
+  while (offset < size_) {
+    const auto part =
+        std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), size_ - offset));
+    const std::size_t done = upload_.spool().read(offset, part);
+    if (done == 0) break;
+    hasher->update(part.first(done));
     offset += done;
   }
   digest_ = hasher->finish();

@@ -13,7 +13,8 @@ namespace glancefs::fs {
 /// One thread at a time.
 class SpoolSource : public client::Source {
  public:
-  /// `algorithm` is the hash to compute while reading. `upload` must outlive it and not be written.
+  /// `algorithm` is the hash to compute while reading. `upload` must outlive it. Should it
+  /// be written all the same, this stays consistent: size() bytes, and the hash of what was read.
   SpoolSource(Upload& upload, std::string algorithm);
 
   std::size_t read(std::span<std::byte> into) override;

@@ -1,6 +1,9 @@
 #include "fs/status.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
 
 namespace glancefs::fs {
 namespace {
@@ -33,6 +36,10 @@ std::string status_text(const Status& status) {
                   amount(cache.limit), cache.objects, amount(cache.hits), amount(cache.evicted));
   text += fmt::format("fetched    {}\n", amount(status.fetched));
   text += fmt::format("reads      {}\n", status.reads);
+  text += fmt::format("process    {}\n", ::getpid());
+  text += fmt::format("shutdown   {} s\n",
+                      std::chrono::ceil<std::chrono::seconds>(config.shutdown_timeout).count());
+  text += fmt::format("state      {}\n", config.state_directory);
   return text;
 }
 

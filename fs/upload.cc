@@ -11,6 +11,13 @@
 #include "fs/xattrs.h"
 
 namespace glancefs::fs {
+namespace {
+
+// A disk that is as full as this may have refused a write of the kernel's, and we are not told.
+// More than one write(2) brings, and than what file systems hold back for themselves.
+constexpr std::uint64_t kNearlyFull = 32ULL << 20;
+
+}  // namespace
 
 client::Image image_of_record(const cache::SpoolRecord& record) {
   client::Image image;
@@ -28,13 +35,11 @@ client::Image image_of_record(const cache::SpoolRecord& record) {
   return image;
 }
 
-Upload::Upload(std::unique_ptr<cache::Spool> spool, client::Image image, bool found)
+Upload::Upload(std::shared_ptr<cache::Spool> spool, client::Image image, bool found)
     : spool_(std::move(spool)),
       found_(found),
       record_(spool_->record()),
-      image_(std::move(image)),
-      // What an earlier process left behind has bytes that no upload of this one has tried to send.
-      dirty_(spool_->size() > 0) {
+      image_(std::move(image)) {
   if (record_.state == cache::SpoolState::kFailed) state_ = State::kFailed;
 }
 
@@ -55,25 +60,58 @@ void Upload::write(std::uint64_t offset, std::span<const std::byte> bytes) {
   if (state_ == State::kDone) throw_errno(EPERM, "the image is complete; its bytes cannot change");
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
   // The lock is held over a write to the local disk, so that begin() never sends half of it.
-  spool_->write(offset, bytes);
-  state_ = State::kWriting;
-  dirty_ = true;
+  try {
+    spool_->write(offset, bytes);
+  } catch (const std::system_error& error) {
+    if (!spoilt_) set_spoilt({error.code().value(), error.what(), offset, bytes.size()});
+    throw;
+  }
+  const bool mended = spoilt_ && spoilt_->size > 0 && offset <= spoilt_->offset &&
+                      offset + bytes.size() >= spoilt_->offset + spoilt_->size;
+  if (mended) spoilt_.reset();
+  if (!spoilt_) state_ = State::kWriting;
 }
 
 void Upload::truncate(std::uint64_t size) {
   Lock lock(mutex_);
   if (state_ == State::kDone) throw_errno(EPERM, "the image is complete; its size cannot change");
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
-  const std::uint64_t before = spool_->size();
   spool_->truncate(size);
-  // Emptying a file is how programs begin to write it: no bytes yet that would want sending.
-  dirty_ = size > 0 && (dirty_ || size != before);
-  state_ = State::kWriting;
+  if (size == 0) spoilt_.reset();
+  if (!spoilt_) state_ = State::kWriting;
 }
+
+bool Upload::differs() const { return !seen_ || spool_->version() != *seen_; }
 
 bool Upload::dirty() const {
   Lock lock(mutex_);
-  return dirty_;
+  if (removed_) return false;
+  if (state_ == State::kDone) return differs();
+  // Emptying a file is how programs begin to write it: no bytes yet that would want sending.
+  return spool_->size() > 0 && (state_ == State::kFailed || differs());
+}
+
+bool Upload::changed() const {
+  Lock lock(mutex_);
+  return differs();
+}
+
+bool Upload::unsent() const {
+  Lock lock(mutex_);
+  return state_ == State::kWriting || (state_ == State::kFailed && differs());
+}
+
+void Upload::spoil(int error, const std::string& why) {
+  Lock lock(mutex_);
+  if (!spoilt_) set_spoilt({error, why, 0, 0});
+}
+
+void Upload::set_spoilt(Spoilt spoilt) {
+  state_ = State::kFailed;
+  seen_ = spool_->version();
+  // For the journal it is a file still being written: nobody may send it later.
+  note_failure(cache::SpoolState::kWriting, spoilt.why);
+  spoilt_ = std::move(spoilt);
 }
 
 void Upload::apply(const client::Change& change, std::string_view key, std::string_view text) {
@@ -101,14 +139,43 @@ void Upload::move(NodeId directory, const std::string& name) {
 void Upload::begin() {
   Lock lock(mutex_);
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
-  if (state_ == State::kDone) throw_errno(EPERM, "the image is complete");
+  if (state_ == State::kDone) {
+    throw_errno(EPERM, "the image was complete before this was written; it is kept beside it");
+  }
+  if (removed_) throw_errno(ECANCELED, "the file has been removed");
+  if (spoilt_) throw_errno(spoilt_->error, "not sent, the file is not whole: " + spoilt_->why);
   spool_->sync();
+  check_disk();
   record_.state = cache::SpoolState::kUploading;
   record_.error.clear();
   save();
   state_ = State::kUploading;
-  dirty_ = false;
+  seen_ = spool_->version();
   sent_ = 0;
+}
+
+// Where the kernel writes by itself.
+void Upload::check_disk() {
+  if (!shared_ || spool_->size() == 0) return;
+  if (spool_->disk_left() >= kNearlyFull) return;
+  const std::string why = "the file may not be whole, its disk is full: " + spool_->path();
+  state_ = State::kFailed;
+  seen_ = spool_->version();
+  note_failure(cache::SpoolState::kWriting, why);
+  throw_errno(ENOSPC, why);
+}
+
+void Upload::wait() {
+  Lock lock(mutex_);
+  if (record_.state != cache::SpoolState::kWriting) return;
+  record_.state = cache::SpoolState::kWaiting;
+  save();
+}
+
+void Upload::reopen() {
+  Lock lock(mutex_);
+  state_ = State::kWriting;
+  seen_.reset();
 }
 
 void Upload::renew_id() {
@@ -127,9 +194,11 @@ void Upload::finish(const client::Image& image) {
 void Upload::fail(const std::string& text) {
   Lock lock(mutex_);
   state_ = State::kFailed;
-  dirty_ = true;
-  if (cancelled_.stop_requested()) return;  // its record is being removed
-  record_.state = cache::SpoolState::kFailed;
+  note_failure(cache::SpoolState::kFailed, text);
+}
+
+void Upload::note_failure(cache::SpoolState state, const std::string& text) {
+  record_.state = state;
   record_.error = text;
   try {
     save();
@@ -158,7 +227,17 @@ bool Upload::has_writers() const {
   return writers_ > 0;
 }
 
-void Upload::save() { spool_->update(record_); }
+void Upload::save() {
+  if (!removed_) spool_->update(record_);
+}
+
+void Upload::cancel() {
+  {
+    Lock lock(mutex_);
+    removed_ = true;
+  }
+  cancelled_.request_stop();  // may run whatever waits for it
+}
 
 std::string Upload::describe() const {
   Lock lock(mutex_);

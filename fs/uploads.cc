@@ -1,7 +1,6 @@
 #include "fs/uploads.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -10,6 +9,9 @@
 
 namespace glancefs::fs {
 namespace {
+
+// How long an image just written is waited for, if its writer does not let go of it.
+constexpr std::chrono::seconds kSettleTimeout{1};
 
 // Ends when one of several does.
 class AnyStop {
@@ -39,21 +41,14 @@ Uploads::Uploads(UploadsConfig config, client::Images& images, cache::Store& sto
       spools_(spools),
       tree_(tree),
       failures_(failures),
-      publisher_(config_.publisher, images) {
+      publisher_(config_.publisher, images),
+      queue_(config_.at_once, [this](const std::shared_ptr<Upload>& upload) { send(upload); }) {
   recover();
-  worker_ = std::thread([this] { work(); });
 }
 
-Uploads::~Uploads() {
-  ending_.request_stop();
-  {
-    Lock lock(mutex_);
-    changed_.notify_all();
-  }
-  worker_.join();
-}
+Uploads::~Uploads() { ending_.request_stop(); }
 
-std::shared_ptr<Upload> Uploads::add(std::unique_ptr<cache::Spool> spool, client::Image image,
+std::shared_ptr<Upload> Uploads::add(std::shared_ptr<cache::Spool> spool, client::Image image,
                                      bool found) {
   auto upload = std::make_shared<Upload>(std::move(spool), std::move(image), found);
   {
@@ -105,30 +100,66 @@ void Uploads::publish(const std::shared_ptr<Upload>& upload, std::stop_token sto
   upload->begin();
   client::Image image;
   try {
+    const UploadQueue::Place place = queue_.enter(any.token());
     image = publisher_.publish(*upload, tree_.common_hash_algorithm(), any.token());
   } catch (...) {
     upload->fail(describe(std::current_exception()));
     throw;
   }
-  complete(*upload, former_id, image, any.token());
+  // Only the kernel can have written it. What was sent may be a mixture of before and after. (An
+  // image that somebody else had made stays; settle() keeps what came too late for it.)
+  if (upload->changed() && !upload->found()) {
+    upload->reopen();
+    images_.remove(image.id, {});
+    throw_errno(EBUSY, "the file was written while it was uploaded");
+  }
+  complete(*upload, former_id, image);
   failures_.clear(node_of_image(image.id));
   apply_later(*upload, std::move(image), any.token());
 }
 
-// From here on the file is an image like any other; its spool becomes the cache entry, so that what
-// was just written need not be fetched.
-void Uploads::complete(Upload& upload, const std::string& former_id, const client::Image& image,
-                       std::stop_token stop) {
+// From here on the file is an image like any other.
+void Uploads::complete(Upload& upload, const std::string& former_id, const client::Image& image) {
   upload.finish(image);
-  if (image.status == client::Status::kActive && !image.hash.empty()) {
-    store_.adopt(cache_key(config_.endpoint, image), upload.spool().path(), std::move(stop));
-  }
-  upload.spool().discard();
+  // As long as the kernel may write the spool it must not become part of the cache.
+  const bool held = upload.shared() && upload.has_writers();
+  if (!held) settle(upload, ending_.get_token());
   if (former_id != image.id) tree_.erase(former_id);
   tree_.put(std::make_shared<const client::Image>(image));
-  Lock lock(mutex_);
-  all_.erase(&upload);
-  due_.erase(&upload);
+}
+
+// The spool becomes the cache entry, so that what was just written need not be fetched.
+void Uploads::settle(Upload& upload, const std::stop_token& stop) {
+  const client::Image image = upload.image();
+  try {
+    if (upload.changed() && !upload.cancelled().stop_requested()) {
+      keep_late(upload);
+    } else {
+      const bool proven = image.status == client::Status::kActive && !image.hash.empty();
+      if (proven && !upload.changed()) {
+        store_.adopt(cache_key(config_.endpoint, image), upload.spool().path(), stop);
+      }
+      upload.spool().discard();
+    }
+  } catch (const std::system_error& error) {  // what is in the journal stays there
+    log::error("settling image {}: {}", image.id, error.what());
+  }
+  forget(upload);
+}
+
+// Bytes that came too late for the image are a file of their own, which nobody sends unasked.
+void Uploads::keep_late(Upload& upload) {
+  cache::SpoolRecord record = upload.spool().record();
+  log::error("{}/{} was written after it was complete; the bytes are kept as {}.late",
+             record.directory, record.name, record.name);
+  record.image_id = client::new_uuid();
+  record.name += ".late";
+  record.state = cache::SpoolState::kWriting;
+  record.error = "written after the image was complete";
+  upload.spool().update(record);
+  client::Image image = image_of_record(record);
+  image.owner = config_.project_id;
+  add(upload.shared_spool(), std::move(image), false)->spoil(EIO, record.error);
 }
 
 void Uploads::apply_later(Upload& upload, client::Image image, std::stop_token stop) {
@@ -146,57 +177,106 @@ void Uploads::apply_later(Upload& upload, client::Image image, std::stop_token s
 void Uploads::publish_later(const std::shared_ptr<Upload>& upload) {
   Lock lock(mutex_);
   if (!all_.contains(upload.get())) return;  // removed meanwhile
-  due_[upload.get()] = std::chrono::steady_clock::now() + config_.delay;
+  lock.unlock();
+  upload->wait();
+  queue_.later(upload, config_.delay);
+}
+
+void Uploads::release(const std::shared_ptr<Upload>& upload) {
+  switch (upload->state()) {
+    case Upload::State::kDone: {
+      Lock lock(mutex_);
+      if (!all_.contains(upload.get())) return;  // settled when its upload ended
+      lock.unlock();
+      return settle(*upload, ending_.get_token());
+    }
+    case Upload::State::kFailed:
+    case Upload::State::kWriting:
+      if (upload->unsent()) publish_later(upload);
+      return;
+    case Upload::State::kUploading:
+      return;
+  }
+}
+
+bool Uploads::wait_settled(const std::string& image_id, std::stop_token stop) {
+  const auto is_settling = [&](const auto& entry) {
+    return entry.second->state() == Upload::State::kDone && entry.second->image().id == image_id;
+  };
+  const auto until = std::chrono::steady_clock::now() + kSettleTimeout;
+  const std::stop_callback wake(stop, [this] {
+    Lock lock(mutex_);
+    changed_.notify_all();
+  });
+  Lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    const auto found = std::ranges::find_if(all_, is_settling);
+    if (found == all_.end()) return true;
+    // Without writers the cache is taking the file over, which has an end.
+    if (!found->second->has_writers()) {
+      changed_.wait(mutex_);
+    } else if (!changed_.wait_until(mutex_, until)) {
+      return false;
+    }
+  }
+  return false;
+}
+
+void Uploads::forget(const Upload& upload) {
+  Lock lock(mutex_);
+  all_.erase(&upload);
   changed_.notify_all();
 }
 
 void Uploads::remove(const std::shared_ptr<Upload>& upload, std::stop_token stop) {
   const client::Image image = upload->image();
   upload->cancel();
-  {
-    Lock lock(mutex_);
-    all_.erase(upload.get());
-    due_.erase(upload.get());
-  }
+  queue_.forget(upload);
+  forget(*upload);
   if (upload->found()) images_.remove(image.id, stop);
   tree_.erase(image.id);
   upload->spool().discard();
 }
 
-std::string Uploads::pending() const {
+void Uploads::image_removed(const std::string& image_id) {
   Lock lock(mutex_);
+  for (const auto& [key, upload] : all_) {
+    const bool its = upload->state() == Upload::State::kDone && upload->image().id == image_id;
+    if (its) upload->cancel();
+  }
+}
+
+std::vector<std::shared_ptr<Upload>> Uploads::all() const {
+  Lock lock(mutex_);
+  std::vector<std::shared_ptr<Upload>> uploads;
+  for (const auto& [key, upload] : all_) {
+    if (upload->state() != Upload::State::kDone) uploads.push_back(upload);
+  }
+  return uploads;
+}
+
+void Uploads::finish(UploadQueue::Time until, const std::stop_token& stop) {
+  queue_.drain(until, stop);
+  for (const auto& upload : all()) {
+    log::warning("not uploaded, kept for the next mount: {}", upload->describe());
+  }
+}
+
+std::string Uploads::pending() const {
   std::string text;
-  for (const auto& [key, upload] : all_) text += upload->describe() + "\n";
+  for (const auto& upload : all()) text += upload->describe() + "\n";
   return text;
 }
 
-void Uploads::work() {
-  Lock lock(mutex_);
-  while (!ending_.stop_requested()) {
-    const auto first = std::ranges::min_element(
-        due_, {}, [](const std::pair<const Upload* const, Time>& due) { return due.second; });
-    if (first == due_.end()) {
-      changed_.wait(mutex_);
-      continue;
-    }
-    if (first->second > std::chrono::steady_clock::now()) {
-      changed_.wait_until(mutex_, first->second);
-      continue;
-    }
-    const std::shared_ptr<Upload> upload = all_.at(first->first);
-    due_.erase(first);
-    const std::string name = upload->image().name.value_or("");
-    if (upload->has_writers() || upload->state() == Upload::State::kUploading ||
-        is_local_name(name)) {
-      continue;
-    }
-    lock.unlock();
-    try {
-      publish(upload, {});
-    } catch (...) {
-      failures_.record("upload", node_of_image(upload->image().id), std::current_exception());
-    }
-    lock.lock();
+void Uploads::send(const std::shared_ptr<Upload>& upload) {
+  if (upload->has_writers() || upload->state() == Upload::State::kUploading ||
+      is_local_name(upload->image().name.value_or(""))) {
+    return;
+  }
+  try {
+    publish(upload, {});
+  } catch (...) {
+    failures_.record("upload", node_of_image(upload->image().id), std::current_exception());
   }
 }
 

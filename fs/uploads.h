@@ -3,11 +3,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
-#include <thread>
+#include <vector>
 
 #include "base/mutex.h"
 #include "cache/spool.h"
@@ -16,6 +17,7 @@
 #include "fs/publisher.h"
 #include "fs/tree.h"
 #include "fs/upload.h"
+#include "fs/upload_queue.h"
 
 namespace glancefs::fs {
 
@@ -26,6 +28,7 @@ struct UploadsConfig {
   /// How long after the last writer has gone a file is sent that no close() could send: long enough
   /// for programs that close and open again (qemu-img does it three times).
   std::chrono::milliseconds delay{5000};
+  std::size_t at_once = 4;  ///< uploads that run at the same time, whoever waits for them
   PublisherConfig publisher{};
 };
 
@@ -36,7 +39,7 @@ class Uploads {
   /// outlive it.
   Uploads(UploadsConfig config, client::Images& images, cache::Store& store, cache::Spools& spools,
           Tree& tree, Failures& failures);
-  /// Stops a background upload; its bytes stay in the journal.
+  /// Stops uploads; their bytes stay in the journal.
   ~Uploads();
   Uploads(const Uploads&) = delete;
   Uploads& operator=(const Uploads&) = delete;
@@ -46,13 +49,27 @@ class Uploads {
   /// A spool for an image that is queued at Glance and has no data yet.
   std::shared_ptr<Upload> fill(const client::Image& queued);
 
-  /// Sends it now and returns when it is at Glance and in the tree as an ordinary image. Throws why
-  /// not; the bytes then stay. Ends with ECANCELED soon after `stop`.
+  /// Sends it as soon as there is a place and returns when it is at Glance and in the tree as an
+  /// ordinary image. Throws why not; the bytes then stay. Ends with ECANCELED soon after `stop`.
+  /// EBUSY: it was written meanwhile; what was sent has been removed again.
   void publish(const std::shared_ptr<Upload>& upload, std::stop_token stop);
   /// Sends it after the delay, unless somebody begins to write it again.
   void publish_later(const std::shared_ptr<Upload>& upload);
+  /// The last writer has gone.
+  void release(const std::shared_ptr<Upload>& upload);
+  /// Waits until the spool of an image that was just uploaded has become part of the cache, for
+  /// which whoever wrote it must let go. False: he has not for a second, or `stop` was requested.
+  bool wait_settled(const std::string& image_id, std::stop_token stop);
   /// Forgets the file and its bytes, also in the middle of an upload.
   void remove(const std::shared_ptr<Upload>& upload, std::stop_token stop);
+
+  /// The image is gone from Glance: what its writer may still do to the spool is of no use.
+  void image_removed(const std::string& image_id);
+
+  /// Sends everything that waits at once, and returns when nothing is left to send, `until` has
+  /// passed or `stop` is requested. What then is not at Glance is logged and waits for the next
+  /// mount.
+  void finish(UploadQueue::Time until, const std::stop_token& stop);
 
   /// One line for each file that is not at Glance yet.
   std::string pending() const;
@@ -62,13 +79,15 @@ class Uploads {
   static bool is_local_name(const std::string& name) { return name.starts_with('.'); }
 
  private:
-  using Time = std::chrono::steady_clock::time_point;
-  std::shared_ptr<Upload> add(std::unique_ptr<cache::Spool> spool, client::Image image, bool found);
+  std::shared_ptr<Upload> add(std::shared_ptr<cache::Spool> spool, client::Image image, bool found);
   void recover();
-  void complete(Upload& upload, const std::string& former_id, const client::Image& image,
-                std::stop_token stop);
+  void complete(Upload& upload, const std::string& former_id, const client::Image& image);
+  void settle(Upload& upload, const std::stop_token& stop);
+  void keep_late(Upload& upload);
   void apply_later(Upload& upload, client::Image image, std::stop_token stop);
-  void work();
+  void send(const std::shared_ptr<Upload>& upload);
+  void forget(const Upload& upload);
+  std::vector<std::shared_ptr<Upload>> all() const;
 
   // Constant after construction.
   const UploadsConfig config_;
@@ -82,10 +101,10 @@ class Uploads {
 
   mutable Mutex mutex_;
   Condition changed_;
+  /// Also those that are done, until their bytes are in the cache.
   std::map<const Upload*, std::shared_ptr<Upload>> all_ GUARDED_BY(mutex_);
-  std::map<const Upload*, Time> due_ GUARDED_BY(mutex_);
 
-  std::thread worker_;  // last: begun when all above lives
+  UploadQueue queue_;  // last: it sends when all above lives
 };
 
 }  // namespace glancefs::fs

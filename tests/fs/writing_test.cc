@@ -1,6 +1,10 @@
 // Writing files through Filesystem: what reaches Glance, when, and what an error leaves behind.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
 
 #include "client/http.h"
 #include "tests/fs/rig.h"
@@ -287,6 +291,77 @@ TEST_F(Writing, AFinishedImageTakesNoMoreBytes) {
   files().flush(*file.handle, kWriter, {});
   EXPECT_EQ(errno_thrown([&] { write(file, 4, "more"); }), EPERM);
   files().release(std::move(file.handle));
+}
+
+TEST_F(Writing, AFailedWriteSpoilsTheFileUntilItIsMadeUpFor) {
+  rig_.stop();
+  rig_.spools = cache::open_spools(rig_.directory / "state", 64 * 1024);
+  rig_.start();
+  auto [entry, file] = create("a");
+  write(file, 0, std::string(8'192, 'a'));
+  EXPECT_EQ(errno_thrown([&] { write(file, 8'192, pattern(100'000)); }), ENOSPC);
+  EXPECT_EQ(errno_thrown([&] { files().flush(*file.handle, kWriter, {}); }), ENOSPC);
+  EXPECT_EQ(rig_.images.count(), 0U) << "half an image is none";
+  EXPECT_EQ(rig_.read_all(entry.node), std::string(8'192, 'a')) << "what was written is kept";
+  AttributeChange emptied;
+  emptied.size = 0;
+  files().change(entry.node, emptied, file.handle.get(), {});
+  write(file, 0, "all of it");
+  files().flush(*file.handle, kWriter, {});
+  files().release(std::move(file.handle));
+  EXPECT_EQ(rig_.images.data(image("a").id), "all of it");
+}
+
+TEST_F(Writing, WhatAKilledProgramLeftIsNoImage) {
+  rig_.config.upload_delay = std::chrono::milliseconds(0);
+  rig_.restart();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  const Caller caller{.uid = 0, .gid = 0, .pid = child};
+  auto [entry, file] =
+      files().create(rig_.directory_node("private"), "a", O_WRONLY | O_CREAT | O_EXCL, caller, {});
+  write(file, 0, "half of i");
+  ::kill(child, SIGINT);
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+  files().flush(*file.handle, caller, {});
+  files().release(std::move(file.handle));
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  files().finish_uploads(std::chrono::steady_clock::time_point::max(), {});
+  EXPECT_EQ(rig_.images.count(), 0U);
+  EXPECT_EQ(rig_.read_all(entry.node), "half of i");
+  const NodeId control = files().find(kRootNode, ".glancefs")->node;
+  EXPECT_THAT(rig_.read_all(files().find(control, "pending")->node), HasSubstr("was killed"));
+}
+
+TEST_F(Writing, SoManyUploadsAtOnceAndNoMore) {
+  rig_.config.uploads = 2;
+  rig_.restart();
+  rig_.images.hold(Call::kUpload);
+  std::vector<std::future<void>> copies;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    copies.push_back(std::async(std::launch::async, [&, name] {
+      rig_.copy_in("private", name, std::string("data of ") + name);
+    }));
+  }
+  ASSERT_TRUE(rig_.images.wait_for_waiting(Call::kUpload, 2));
+  rig_.images.release(Call::kUpload);
+  for (auto& copy : copies) copy.get();
+  EXPECT_EQ(rig_.images.most_at_once(Call::kUpload), 2);
+  EXPECT_EQ(rig_.images.count(), 4U);
+}
+
+TEST_F(Writing, TheEndSendsWhatWaits) {
+  rig_.config.upload_delay = std::chrono::hours(1);
+  rig_.restart();
+  auto [entry, file] = create("a", O_RDWR | O_CREAT);
+  write(file, 0, "data");
+  files().release(std::move(file.handle));
+  files().finish_uploads(std::chrono::steady_clock::time_point::max(), {});
+  EXPECT_EQ(rig_.images.data(image("a").id), "data");
 }
 
 TEST_F(Writing, AQueuedImageOfOursIsFilledUnderItsId) {

@@ -40,7 +40,7 @@ void MountedCloud::mount(const std::string& options) { mount_as(cloud_.demo(), o
 void MountedCloud::mount_as(const devcloud::Account& account, const std::string& options) {
   const std::string line = "exec " GLANCEFS_PROGRAM " mount --foreground -v " + mount_point_ +
                            " -o log=stderr,log-level=info,cache-dir=" + (directory_ / "cache") +
-                           ",state-dir=" + (directory_ / "state") +
+                           ",state-dir=" + (directory_ / "state") + ",shutdown-timeout=5" +
                            (options.empty() ? "" : "," + options);
   daemon_ = std::make_unique<Background>(line, openrc(account));
   ASSERT_TRUE(daemon_->wait_for_output("mounted on")) << daemon_->output();

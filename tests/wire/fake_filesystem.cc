@@ -170,7 +170,9 @@ void Filesystem::read(Handle&, std::uint64_t offset, std::size_t size,
 Entry Filesystem::lookup(NodeId parent, std::string_view name, std::stop_token stop) {
   return call(parts_->fake.lookup, parent, name, std::move(stop));
 }
-Opened Filesystem::open(NodeId node, int flags, std::stop_token stop) {
+void Filesystem::kernel_writes(Handle&) { ++parts_->fake.kernel_writes; }
+void Filesystem::finish_uploads(std::chrono::steady_clock::time_point, const std::stop_token&) {}
+Opened Filesystem::open(NodeId node, int flags, std::stop_token stop, Caller /*caller*/) {
   return call(parts_->fake.open, node, flags, std::move(stop));
 }
 std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name, int flags,

@@ -2,6 +2,7 @@
 // insides (fake_filesystem.cc is linked instead of fs/filesystem.cc).
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,6 +32,7 @@ struct FakeFiles {
   std::function<void(std::uint64_t, std::span<const std::byte>)> write;
   std::function<void(std::uint64_t, std::size_t, std::unique_ptr<fs::PendingRead>)> read;
   std::function<fs::Opened(fs::NodeId, int, Stop)> open;
+  std::atomic<int> kernel_writes = 0;  ///< calls
   std::function<std::pair<fs::Entry, fs::Opened>(fs::NodeId, std::string_view, int, fs::Caller)>
       create;
   bool flush_uploads = true;

@@ -50,7 +50,8 @@ class PassthroughWireTest : public Device, public WireTest {
       return fs::Opened{.handle = std::make_unique<TestHandle>(),
                         .keep_cache = !direct_io,
                         .direct_io = direct_io,
-                        .file = sealed ? file : nullptr};
+                        .file = sealed ? file : nullptr,
+                        .file_is_written = spool};
     };
     fake.release = [this](fs::Handle&) { ++released; };
   }
@@ -79,7 +80,7 @@ class PassthroughWireTest : public Device, public WireTest {
 
   std::shared_ptr<const Fd> file =
       std::make_shared<Fd>(checked_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC), "open"));
-  bool sealed = true, direct_io = false;
+  bool sealed = true, direct_io = false, spool = false;
   std::atomic<int> released = 0;
 };
 
@@ -182,7 +183,7 @@ TEST_F(PassthroughWireTest, DirectOpensDoNotCount) {
   EXPECT_TRUE(open().passed());
 }
 
-TEST_F(PassthroughWireTest, WritersAreNeverPassedThrough) {
+TEST_F(PassthroughWireTest, WritersOfImagesAreNeverPassedThrough) {
   const Reply writer = open(O_RDWR);
   EXPECT_EQ(writer.error, 0);
   EXPECT_FALSE(writer.passed());
@@ -198,9 +199,59 @@ TEST_F(PassthroughWireTest, WhatMayWriteIsRefusedWhileAFileIsPassedThrough) {
     return std::pair(file_entry(kNode, 0, std::chrono::milliseconds(0)),
                      fs::Opened{.handle = std::make_unique<TestHandle>()});
   };
-  EXPECT_EQ(ask(FUSE_CREATE, 3, fuse_create_in{}, std::string_view("a\0", 2)).error, ESTALE);
+  fuse_create_in body{};
+  body.flags = O_RDWR;
+  EXPECT_EQ(ask(FUSE_CREATE, 3, body, std::string_view("a\0", 2)).error, ESTALE);
   EXPECT_EQ(released, 2);
   EXPECT_TRUE(open().passed());
+}
+
+TEST_F(PassthroughWireTest, WritersAreGivenTheirSpool) {
+  spool = true;
+  const Reply writer = open(O_RDWR);
+  EXPECT_EQ(writer.flags, kOpenPassthrough) << "and its closes come here";
+  EXPECT_EQ(fake.kernel_writes, 1);
+  const Reply reader = open();
+  EXPECT_EQ(reader.id, writer.id);
+  EXPECT_EQ(fake.kernel_writes, 1);
+}
+
+TEST_F(PassthroughWireTest, ANewFileIsGivenItsSpool) {
+  fake.create = [this](auto, auto, auto, auto) {
+    fs::Entry entry = file_entry(kNode, 0, std::chrono::milliseconds(1500));
+    entry.attributes.mode = S_IFREG | 0644;
+    entry.attributes.uid = 17;
+    return std::pair(entry, fs::Opened{.handle = std::make_unique<TestHandle>(),
+                                       .file = file,
+                                       .file_is_written = true});
+  };
+  fuse_create_in body{};
+  body.flags = O_WRONLY;
+  const Answer answer = ask(FUSE_CREATE, 3, body, std::string_view("a\0", 2));
+  ASSERT_EQ(answer.error, 0);
+  const auto entry = answer.as<fuse_entry_out>();
+  EXPECT_EQ(entry.nodeid, kNode);
+  EXPECT_EQ(entry.entry_valid, 1U);
+  EXPECT_EQ(entry.entry_valid_nsec, 500'000'000U);
+  EXPECT_EQ(entry.attr.ino, kNode);
+  EXPECT_EQ(entry.attr.mode, static_cast<unsigned>(S_IFREG | 0644));
+  EXPECT_EQ(entry.attr.uid, 17U);
+  const auto out = answer.as<fuse_open_out>(sizeof entry);
+  EXPECT_EQ(out.open_flags, kOpenPassthrough);
+  EXPECT_EQ(opened.size(), 1U);
+  EXPECT_EQ(fake.kernel_writes, 1);
+  release({.fh = out.fh});
+  EXPECT_EQ(closed, opened);
+}
+
+TEST_F(PassthroughWireTest, AStackedFileSystemDoesNotSpeakForOthers) {
+  error = ELOOP;
+  release(open());
+  error = 0;
+  EXPECT_FALSE(open().passed()) << "the same file system";
+  file =
+      std::make_shared<Fd>(checked_fd(::open("/proc/self/status", O_RDONLY | O_CLOEXEC), "open"));
+  EXPECT_TRUE(open(O_RDONLY, kNode + 1).passed());
 }
 
 TEST_F(PassthroughWireTest, AFileThatTheKernelDoesNotTakeIsReadHere) {

@@ -1,0 +1,132 @@
+// Files whose spool the kernel writes by itself: the file system is told of nothing but closes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <future>
+
+#include "tests/fs/rig.h"
+
+namespace glancefs::fs {
+namespace {
+
+using client::Status;
+using Call = test::FakeImages::Call;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+const Caller kWriter{.uid = 0, .gid = 0, .pid = 100};
+
+class KernelWriting : public testing::Test {
+ protected:
+  KernelWriting() {
+    rig_.config.upload_delay = std::chrono::milliseconds(0);
+    rig_.spools = cache::open_spools(rig_.directory / "state", 0);
+    rig_.start();
+  }
+  Filesystem& files() { return rig_.files(); }
+  std::pair<Entry, Opened> create(const std::string& name, int flags = O_WRONLY | O_CREAT) {
+    auto made = files().create(rig_.directory_node("private"), name, flags, kWriter, {});
+    EXPECT_NE(made.second.file, nullptr);
+    EXPECT_TRUE(made.second.file_is_written);
+    files().kernel_writes(*made.second.handle);
+    return made;
+  }
+  // As the kernel does it.
+  static void write(const Opened& file, const std::string& text, off_t offset = 0) {
+    EXPECT_EQ(::pwrite(file.file->get(), text.data(), text.size(), offset),
+              static_cast<ssize_t>(text.size()));
+  }
+  int close(const Opened& file, std::stop_token stop = {}) {
+    return errno_thrown([&] { files().flush(*file.handle, kWriter, std::move(stop)); });
+  }
+  client::Image image(const std::string& name) {
+    return rig_.images.find(rig_.images.id_of(name)).value();
+  }
+  std::string pending() {
+    const NodeId control = files().find(kRootNode, ".glancefs")->node;
+    return rig_.read_all(files().find(control, "pending")->node);
+  }
+
+  Rig rig_;
+};
+
+TEST_F(KernelWriting, TheCloseSendsWhatIsThere) {
+  const std::string data = pattern(300'000);
+  auto [entry, file] = create("a");
+  EXPECT_FALSE(files().flush_uploads(*file.handle, kWriter)) << "a shell closes before it writes";
+  write(file, data);
+  EXPECT_EQ(files().attributes(entry.node).size, data.size());
+  EXPECT_EQ(close(file), 0);
+  EXPECT_EQ(rig_.images.data(image("a").id), data);
+  files().release(std::move(file.handle));
+  EXPECT_EQ(rig_.read_all(rig_.node("private", "a")), data);
+  EXPECT_EQ(rig_.images.calls(Call::kDownload) + rig_.images.calls(Call::kStream), 0);
+  EXPECT_THAT(pending(), IsEmpty());
+}
+
+TEST_F(KernelWriting, ReadingWaitsForTheWriterToLetGo) {
+  auto [entry, file] = create("a");
+  write(file, "data");
+  EXPECT_EQ(close(file), 0);
+  auto reading = std::async(std::launch::async, [&] { return rig_.read_all(entry.node); });
+  files().release(std::move(file.handle));
+  EXPECT_EQ(reading.get(), "data");
+  EXPECT_EQ(rig_.images.calls(Call::kDownload) + rig_.images.calls(Call::kStream), 0);
+}
+
+TEST_F(KernelWriting, WhoNeverLetsGoKeepsReadersOut) {
+  auto [entry, file] = create("a");
+  write(file, "data");
+  EXPECT_EQ(close(file), 0);
+  EXPECT_EQ(errno_thrown([&] { files().open(entry.node, O_RDONLY, {}); }), EBUSY);
+  files().release(std::move(file.handle));
+  EXPECT_EQ(rig_.read_all(entry.node), "data");
+}
+
+TEST_F(KernelWriting, WhatIsWrittenDuringTheUploadVoidsIt) {
+  rig_.images.hold(Call::kUpload);
+  auto [entry, file] = create("a");
+  write(file, "data");
+  auto closing = std::async(std::launch::async, [&, &opened = file] { return close(opened); });
+  ASSERT_TRUE(rig_.images.wait_for_waiting(Call::kUpload, 1));
+  write(file, "more", 4);
+  rig_.images.release(Call::kUpload);
+  EXPECT_EQ(closing.get(), EBUSY);
+  EXPECT_EQ(rig_.images.count(), 0U) << "what was sent is no whole";
+  files().release(std::move(file.handle));
+  ASSERT_TRUE(rig_.images.wait_for_calls(Call::kUpload, 2));
+  files().finish_uploads(std::chrono::steady_clock::time_point::max(), {});
+  EXPECT_EQ(rig_.images.data(image("a").id), "datamore");
+}
+
+TEST_F(KernelWriting, WhatComesTooLateIsToldAndKept) {
+  auto [entry, file] = create("a");
+  write(file, "data");
+  EXPECT_EQ(close(file), 0);
+  write(file, "late", 4);
+  EXPECT_EQ(close(file), EPERM) << "also another descriptor's close tells";
+  files().release(std::move(file.handle));
+  EXPECT_EQ(rig_.images.data(image("a").id), "data");
+  EXPECT_EQ(rig_.read_all(rig_.node("private", "a")), "data") << "and not from the cache";
+  EXPECT_THAT(rig_.names("private"), UnorderedElementsAre("a", "a.late"));
+  EXPECT_EQ(rig_.read_all(rig_.node("private", "a.late")), "datalate");
+  EXPECT_THAT(pending(), HasSubstr("written after the image was complete"));
+  files().unlink(rig_.directory_node("private"), "a.late", {});
+  EXPECT_THAT(pending(), IsEmpty());
+}
+
+TEST_F(KernelWriting, WhatNoCloseSentIsSentWhenTheLastWriterHasGone) {
+  auto [entry, file] = create("a", O_RDWR | O_CREAT);
+  write(file, "data");
+  EXPECT_EQ(close(file), 0);
+  EXPECT_EQ(rig_.images.calls(Call::kUpload), 0);
+  files().release(std::move(file.handle));
+  ASSERT_TRUE(rig_.images.wait_for_calls(Call::kUpload, 1));
+  files().finish_uploads(std::chrono::steady_clock::time_point::max(), {});
+  EXPECT_EQ(rig_.images.data(image("a").id), "data");
+}
+
+}  // namespace
+}  // namespace glancefs::fs
