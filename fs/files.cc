@@ -14,9 +14,6 @@ namespace {
 
 using client::Status;
 
-// A sender that matches whoever closes: for files that were made before they were opened.
-constexpr pid_t kAnybody = -1;
-
 bool wants_to_write(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
 
 UploadHandle& writable(Handle& handle) {
@@ -68,7 +65,7 @@ void check_readable(const client::Image& image) {
   throw_errno(error, "image " + image.id + " is " + image.status_word + ", it has no data to read");
 }
 
-Opened Files::open(NodeId node, int flags, std::stop_token stop) {
+Opened Files::open(NodeId node, int flags, const Caller& caller, std::stop_token stop) {
   if (control_.is_file(node)) {
     if (wants_to_write(flags)) throw_errno(EACCES, "this file cannot be written");
     auto handle = std::make_unique<TextHandle>();
@@ -79,20 +76,22 @@ Opened Files::open(NodeId node, int flags, std::stop_token stop) {
   const std::optional<Node> known = tree_.node(node);
   if (!known) throw_errno(ESTALE, "the image is gone");
   if (wants_to_write(flags) && config_.read_only) throw_errno(EROFS, "mounted read-only");
-  if (known->upload) return open_upload(*known, flags, kAnybody);
+  if (known->upload) return open_upload(*known, flags, caller);
   const std::optional<Node> confirmed = catalogue_.confirmed(*known, std::move(stop));
   if (!confirmed) throw_errno(ENOENT, "the image is gone");
-  return wants_to_write(flags) ? open_for_writing(*confirmed, flags) : open_image(*confirmed);
+  return wants_to_write(flags) ? open_for_writing(*confirmed, flags, caller)
+                               : open_image(*confirmed);
 }
 
-Opened Files::open_upload(const Node& node, int flags, pid_t sender) {
+Opened Files::open_upload(const Node& node, int flags, const Caller& caller) {
   auto handle = std::make_unique<UploadHandle>();
   handle->node = node.id;
   handle->upload = node.upload;
   handle->readable = (flags & O_ACCMODE) != O_WRONLY;
   handle->writable = (flags & O_ACCMODE) != O_RDONLY;
   // Programs that read what they write (qemu-img, rsync) close and open again before they are done.
-  handle->sender = (flags & O_ACCMODE) == O_WRONLY ? sender : 0;
+  if ((flags & O_ACCMODE) == O_WRONLY) handle->sender = caller.pid;
+  handle->exclusive = (flags & O_EXCL) != 0;
   if (handle->writable && node.upload->state() == Upload::State::kUploading) {
     throw_errno(EBUSY, "the image is being uploaded");
   }
@@ -119,7 +118,7 @@ Opened Files::open_image(const Node& node) {
   return opened;
 }
 
-Opened Files::open_for_writing(const Node& node, int flags) {
+Opened Files::open_for_writing(const Node& node, int flags, const Caller& caller) {
   const client::Image& image = *node.image;
   if (!node.ours) throw_errno(EACCES, "image " + image.id + " belongs to another project");
   switch (image.status) {
@@ -134,7 +133,7 @@ Opened Files::open_for_writing(const Node& node, int flags) {
   }
   Node filled = node;
   filled.upload = uploads_.fill(image);
-  return open_upload(filled, flags, kAnybody);
+  return open_upload(filled, flags, caller);
 }
 
 std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int flags,
@@ -143,7 +142,7 @@ std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int 
   if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
   if (const auto existing = tree_.find(parent, name)) {
     if ((flags & O_EXCL) != 0) throw_errno(EEXIST, "there is an image of this name");
-    return {*existing, open(existing->id, flags, std::move(stop))};
+    return {*existing, open(existing->id, flags, caller, std::move(stop))};
   }
   if (config_.read_only) throw_errno(EROFS, "mounted read-only");
   const std::string image_name = unescape_name(name);
@@ -156,7 +155,7 @@ std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int 
   const std::shared_ptr<Upload> upload = uploads_.create(*visibility, image_name);
   const std::optional<Node> node = tree_.by_id(upload->image().id);
   if (!node) throw_errno(ESTALE, "the file was removed while it was made");
-  return {*node, open_upload(*node, flags & ~O_TRUNC, caller.pid)};
+  return {*node, open_upload(*node, flags & ~O_TRUNC, caller)};
 }
 
 void Files::read(Handle& handle, std::uint64_t offset, std::size_t size,
@@ -186,13 +185,16 @@ void Files::truncate(Handle& handle, std::uint64_t size) {
   writable(handle).upload->truncate(size);
 }
 
-// Only a close by the process that made the file, after it wrote something, says that the file is
+// Only a close by the process that opened the file, after it wrote something, says that the file is
 // whole: shells close a copy of the descriptor before the first byte, and their children close
 // theirs.
 bool Files::flush_uploads(const Handle& handle, const Caller& caller) {
   const auto* file = dynamic_cast<const UploadHandle*>(&handle);
   if (file == nullptr || !file->writable || !file->upload->dirty()) return false;
-  if (file->sender != kAnybody && file->sender != caller.pid) return false;
+  if (file->upload->removed()) return false;
+  if (file->sender != caller.pid) return false;
+  // truncate(1) makes files that others fill; cp(1) makes such of one great hole, with O_EXCL.
+  if (file->upload->only_sized() && !file->exclusive) return false;
   return !Uploads::is_local_name(file->upload->image().name.value_or(""));
 }
 
@@ -201,8 +203,20 @@ void Files::flush(Handle& handle, const Caller& caller, std::stop_token stop) {
   uploads_.publish(dynamic_cast<UploadHandle&>(handle).upload, std::move(stop));
 }
 
-void Files::sync(Handle& handle) {
-  if (auto* file = dynamic_cast<UploadHandle*>(&handle)) file->upload->spool().sync();
+// Somebody who can only read a file makes it durable: sync(1), by hand or at the end of a script.
+bool Files::sync_uploads(const Handle& handle) {
+  const auto* file = dynamic_cast<const UploadHandle*>(&handle);
+  return file != nullptr && !file->writable && !file->upload->removed() &&
+         !Uploads::is_local_name(file->upload->image().name.value_or(""));
+}
+
+void Files::sync(Handle& handle, std::stop_token stop) {
+  auto* file = dynamic_cast<UploadHandle*>(&handle);
+  if (file == nullptr) return;
+  if (sync_uploads(handle) && file->upload->wait_for_writers(Uploads::kReleaseTime)) {
+    return uploads_.finish(file->upload, std::move(stop));
+  }
+  file->upload->spool().sync();
 }
 
 void Files::release(std::unique_ptr<Handle> handle) noexcept {

@@ -33,7 +33,7 @@ class Files {
         uploads_(uploads),
         control_(control) {}
 
-  Opened open(NodeId node, int flags, std::stop_token stop);
+  Opened open(NodeId node, int flags, const Caller& caller, std::stop_token stop);
   /// Answers the new file's node, too.
   std::pair<Node, Opened> create(NodeId parent, std::string_view name, int flags,
                                  const Caller& caller, std::stop_token stop);
@@ -43,13 +43,14 @@ class Files {
   static void truncate(Handle& handle, std::uint64_t size);
   static bool flush_uploads(const Handle& handle, const Caller& caller);
   void flush(Handle& handle, const Caller& caller, std::stop_token stop);
-  static void sync(Handle& handle);
+  static bool sync_uploads(const Handle& handle);
+  void sync(Handle& handle, std::stop_token stop);
   void release(std::unique_ptr<Handle> handle) noexcept;
 
  private:
-  Opened open_upload(const Node& node, int flags, pid_t sender);
+  Opened open_upload(const Node& node, int flags, const Caller& caller);
   Opened open_image(const Node& node);
-  Opened open_for_writing(const Node& node, int flags);
+  Opened open_for_writing(const Node& node, int flags, const Caller& caller);
 
   const Config& config_;
   Tree& tree_;

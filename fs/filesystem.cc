@@ -234,8 +234,8 @@ void Filesystem::read(Handle& handle, std::uint64_t offset, std::size_t size,
   parts_->files.read(handle, offset, size, std::move(reader));
 }
 
-Opened Filesystem::open(NodeId node, int flags, std::stop_token stop) {
-  return parts_->files.open(node, flags, std::move(stop));
+Opened Filesystem::open(NodeId node, int flags, Caller caller, std::stop_token stop) {
+  return parts_->files.open(node, flags, caller, std::move(stop));
 }
 
 std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name, int flags,
@@ -248,7 +248,11 @@ void Filesystem::flush(Handle& handle, Caller caller, std::stop_token stop) {
   parts_->files.flush(handle, caller, std::move(stop));
 }
 
-void Filesystem::sync(Handle& handle) { Files::sync(handle); }
+bool Filesystem::sync_uploads(const Handle& handle) const { return Files::sync_uploads(handle); }
+
+void Filesystem::sync(Handle& handle, std::stop_token stop) {
+  parts_->files.sync(handle, std::move(stop));
+}
 
 void Filesystem::release(std::unique_ptr<Handle> handle) noexcept {
   parts_->files.release(std::move(handle));

@@ -34,7 +34,8 @@ Upload::Upload(std::unique_ptr<cache::Spool> spool, client::Image image, bool fo
       record_(spool_->record()),
       image_(std::move(image)),
       // What an earlier process left behind has bytes that no upload of this one has tried to send.
-      dirty_(spool_->size() > 0) {
+      dirty_(spool_->size() > 0),
+      written_(dirty_) {
   if (record_.state == cache::SpoolState::kFailed) state_ = State::kFailed;
 }
 
@@ -57,7 +58,7 @@ void Upload::write(std::uint64_t offset, std::span<const std::byte> bytes) {
   // The lock is held over a write to the local disk, so that begin() never sends half of it.
   spool_->write(offset, bytes);
   state_ = State::kWriting;
-  dirty_ = true;
+  dirty_ = written_ = true;
 }
 
 void Upload::truncate(std::uint64_t size) {
@@ -68,12 +69,18 @@ void Upload::truncate(std::uint64_t size) {
   spool_->truncate(size);
   // Emptying a file is how programs begin to write it: no bytes yet that would want sending.
   dirty_ = size > 0 && (dirty_ || size != before);
+  written_ = written_ && size > 0;
   state_ = State::kWriting;
 }
 
 bool Upload::dirty() const {
   Lock lock(mutex_);
   return dirty_;
+}
+
+bool Upload::only_sized() const {
+  Lock lock(mutex_);
+  return !written_;
 }
 
 void Upload::apply(const client::Change& change, std::string_view key, std::string_view text) {
@@ -102,6 +109,40 @@ void Upload::begin() {
   Lock lock(mutex_);
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
   if (state_ == State::kDone) throw_errno(EPERM, "the image is complete");
+  start();
+}
+
+bool Upload::begin_when_idle(const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] { wake_all(); });
+  Lock lock(mutex_);
+  wait_for_upload(stop);
+  if (state_ == State::kDone) return false;
+  start();
+  return true;
+}
+
+void Upload::remove(const std::stop_token& stop) {
+  removed_.request_stop();
+  const std::stop_callback wake(stop, [this] { wake_all(); });
+  Lock lock(mutex_);
+  wait_for_upload(stop);
+  if (state_ != State::kDone) spool_->discard();
+}
+
+void Upload::wake_all() const {
+  Lock lock(mutex_);
+  changed_.notify_all();
+}
+
+void Upload::wait_for_upload(const std::stop_token& stop) {
+  while (state_ == State::kUploading) {
+    if (stop.stop_requested()) throw_errno(ECANCELED, "interrupted");
+    changed_.wait(mutex_);
+  }
+}
+
+void Upload::start() {
+  if (removed()) throw_errno(ESTALE, "the file has been removed");
   spool_->sync();
   record_.state = cache::SpoolState::kUploading;
   record_.error.clear();
@@ -122,13 +163,15 @@ void Upload::finish(const client::Image& image) {
   Lock lock(mutex_);
   state_ = State::kDone;
   image_ = image;
+  changed_.notify_all();
 }
 
 void Upload::fail(const std::string& text) {
   Lock lock(mutex_);
   state_ = State::kFailed;
   dirty_ = true;
-  if (cancelled_.stop_requested()) return;  // its record is being removed
+  changed_.notify_all();
+  if (removed()) return;  // its record goes with it
   record_.state = cache::SpoolState::kFailed;
   record_.error = text;
   try {
@@ -150,6 +193,7 @@ void Upload::open_writer() {
 
 bool Upload::close_writer() {
   Lock lock(mutex_);
+  changed_.notify_all();
   return --writers_ == 0;
 }
 
@@ -158,7 +202,19 @@ bool Upload::has_writers() const {
   return writers_ > 0;
 }
 
-void Upload::save() { spool_->update(record_); }
+bool Upload::wait_for_writers(std::chrono::milliseconds limit) const {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  Lock lock(mutex_);
+  while (writers_ > 0) {
+    if (!changed_.wait_until(mutex_, deadline)) break;
+  }
+  return writers_ == 0;
+}
+
+// What has been removed must not come back at the next mount.
+void Upload::save() {
+  if (!removed()) spool_->update(record_);
+}
 
 std::string Upload::describe() const {
   Lock lock(mutex_);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -44,6 +45,8 @@ class Upload {
 
   /// Whether bytes were written that no upload has tried to send yet.
   bool dirty() const;
+  /// Whether it has bytes only because it was given a size: all are zeros nobody wrote.
+  bool only_sized() const;
 
   /// Sets or removes a field. While an upload runs it is also remembered for later(): Glance undoes
   /// what is changed in the middle of one. ERRORS of the journal.
@@ -51,9 +54,13 @@ class Upload {
   /// Another name and directory. EBUSY while an upload runs.
   void move(NodeId directory, const std::string& name);
 
-  /// Begins an upload: no writes until finish() or fail(). EBUSY: one runs already. Everything
-  /// written is durable and the journal knows of it when this returns.
+  /// Begins an upload: no writes until finish() or fail(). EBUSY: one runs already. ESTALE: the
+  /// file has been removed. Everything written is durable and the journal knows of it when this
+  /// returns.
   void begin();
+  /// As begin(), after waiting for the end of an upload that runs. False: that one did it, the
+  /// image is done. Throws system_error(ECANCELED) after `stop`.
+  bool begin_when_idle(const std::stop_token& stop);
   /// The image's UUID for the next attempt; Glance never takes a deleted one again.
   void renew_id();
   void finish(const client::Image& image);
@@ -62,9 +69,13 @@ class Upload {
   /// Changes that came during the upload, once.
   std::vector<client::Change> later();
 
-  /// Ends a running upload soon; its file is being removed.
-  void cancel() noexcept { cancelled_.request_stop(); }
-  std::stop_token cancelled() const noexcept { return cancelled_.get_token(); }
+  /// The file is being removed: ends an upload that runs, lets none begin, and waits until that has
+  /// ended. Bytes and journal are gone then, unless the image was done already: see state(). Throws
+  /// system_error(ECANCELED) after `stop`.
+  void remove(const std::stop_token& stop);
+  bool removed() const noexcept { return removed_.stop_requested(); }
+  /// Tells a running upload to end.
+  std::stop_token cancelled() const noexcept { return removed_.get_token(); }
 
   /// Bytes sent by the running upload.
   void sent(std::uint64_t bytes) noexcept { sent_ = bytes; }
@@ -75,23 +86,30 @@ class Upload {
   /// True: this was the last one.
   bool close_writer();
   bool has_writers() const;
+  /// Waits until nobody holds it open for writing; false: somebody still does after `limit`.
+  bool wait_for_writers(std::chrono::milliseconds limit) const;
 
   /// One line for .glancefs/pending.
   std::string describe() const;
 
  private:
   void save() REQUIRES(mutex_);
+  void start() REQUIRES(mutex_);
+  void wait_for_upload(const std::stop_token& stop) REQUIRES(mutex_);
+  void wake_all() const;
 
   const std::unique_ptr<cache::Spool> spool_;
   const bool found_;
-  std::stop_source cancelled_;
+  std::stop_source removed_;
   std::atomic<std::uint64_t> sent_{0};
 
   mutable Mutex mutex_;
+  mutable Condition changed_;  ///< state, writers
   cache::SpoolRecord record_ GUARDED_BY(mutex_);
   client::Image image_ GUARDED_BY(mutex_);
   State state_ GUARDED_BY(mutex_) = State::kWriting;
   bool dirty_ GUARDED_BY(mutex_) = false;
+  bool written_ GUARDED_BY(mutex_) = false;  ///< since it was empty last
   unsigned writers_ GUARDED_BY(mutex_) = 0;
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
 };

@@ -101,34 +101,49 @@ void Uploads::recover() {
 
 void Uploads::publish(const std::shared_ptr<Upload>& upload, std::stop_token stop) {
   const AnyStop any(stop, upload->cancelled(), ending_.get_token());
-  const std::string former_id = upload->image().id;
   upload->begin();
+  send(*upload, any.token());
+}
+
+void Uploads::finish(const std::shared_ptr<Upload>& upload, std::stop_token stop) {
+  const AnyStop any(stop, upload->cancelled(), ending_.get_token());
+  if (upload->begin_when_idle(any.token())) send(*upload, any.token());
+}
+
+void Uploads::send(Upload& upload, const std::stop_token& stop) {
+  const std::string former_id = upload.image().id;
   client::Image image;
   try {
-    image = publisher_.publish(*upload, tree_.common_hash_algorithm(), any.token());
+    image = publisher_.publish(upload, tree_.common_hash_algorithm(), stop);
+    if (upload.removed()) {  // too late to be noticed on its way
+      images_.remove(image.id, {});
+      throw_errno(ESTALE, "the file was removed while it was sent");
+    }
   } catch (...) {
-    upload->fail(describe(std::current_exception()));
+    upload.fail(describe(std::current_exception()));
     throw;
   }
-  complete(*upload, former_id, image, any.token());
+  complete(upload, former_id, image, stop);
   failures_.clear(node_of_image(image.id));
-  apply_later(*upload, std::move(image), any.token());
+  apply_later(upload, std::move(image), stop);
 }
 
 // From here on the file is an image like any other; its spool becomes the cache entry, so that what
 // was just written need not be fetched.
 void Uploads::complete(Upload& upload, const std::string& former_id, const client::Image& image,
                        std::stop_token stop) {
-  upload.finish(image);
   if (image.status == client::Status::kActive && !image.hash.empty()) {
     store_.adopt(cache_key(config_.endpoint, image), upload.spool().path(), std::move(stop));
   }
   upload.spool().discard();
   if (former_id != image.id) tree_.erase(former_id);
   tree_.put(std::make_shared<const client::Image>(image));
-  Lock lock(mutex_);
-  all_.erase(&upload);
-  due_.erase(&upload);
+  {
+    Lock lock(mutex_);
+    all_.erase(&upload);
+    due_.erase(&upload);
+  }
+  upload.finish(image);  // last: whoever waits for it finds an image
 }
 
 void Uploads::apply_later(Upload& upload, client::Image image, std::stop_token stop) {
@@ -151,16 +166,15 @@ void Uploads::publish_later(const std::shared_ptr<Upload>& upload) {
 }
 
 void Uploads::remove(const std::shared_ptr<Upload>& upload, std::stop_token stop) {
-  const client::Image image = upload->image();
-  upload->cancel();
+  upload->remove(stop);
   {
     Lock lock(mutex_);
     all_.erase(upload.get());
     due_.erase(upload.get());
   }
-  if (upload->found()) images_.remove(image.id, stop);
-  tree_.erase(image.id);
-  upload->spool().discard();
+  const std::string id = upload->image().id;
+  if (upload->found() || upload->state() == Upload::State::kDone) images_.remove(id, stop);
+  tree_.erase(id);
 }
 
 std::string Uploads::pending() const {
@@ -194,7 +208,8 @@ void Uploads::work() {
     try {
       publish(upload, {});
     } catch (...) {
-      failures_.record("upload", node_of_image(upload->image().id), std::current_exception());
+      if (!upload->removed())
+        failures_.record("upload", node_of_image(upload->image().id), std::current_exception());
     }
     lock.lock();
   }

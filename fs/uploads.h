@@ -49,6 +49,8 @@ class Uploads {
   /// Sends it now and returns when it is at Glance and in the tree as an ordinary image. Throws why
   /// not; the bytes then stay. Ends with ECANCELED soon after `stop`.
   void publish(const std::shared_ptr<Upload>& upload, std::stop_token stop);
+  /// As publish(), also when an upload of it runs already, whose end it then waits for.
+  void finish(const std::shared_ptr<Upload>& upload, std::stop_token stop);
   /// Sends it after the delay, unless somebody begins to write it again.
   void publish_later(const std::shared_ptr<Upload>& upload);
   /// Forgets the file and its bytes, also in the middle of an upload.
@@ -60,9 +62,14 @@ class Uploads {
   /// Whether a file of this name stays on this machine: programs write ".NAME.XXXXXX" before they
   /// rename it to NAME.
   static bool is_local_name(const std::string& name) { return name.starts_with('.'); }
+  /// How long a writer that has closed may still seem to be there: the kernel tells of a close(2)
+  /// at once, but of the end of the open file when it gets round to it.
+  static constexpr std::chrono::milliseconds kReleaseTime{1000};
 
  private:
   using Time = std::chrono::steady_clock::time_point;
+  /// What publish() does after begin().
+  void send(Upload& upload, const std::stop_token& stop);
   std::shared_ptr<Upload> add(std::unique_ptr<cache::Spool> spool, client::Image image, bool found);
   void recover();
   void complete(Upload& upload, const std::string& former_id, const client::Image& image,

@@ -170,7 +170,7 @@ void Filesystem::read(Handle&, std::uint64_t offset, std::size_t size,
 Entry Filesystem::lookup(NodeId parent, std::string_view name, std::stop_token stop) {
   return call(parts_->fake.lookup, parent, name, std::move(stop));
 }
-Opened Filesystem::open(NodeId node, int flags, std::stop_token stop) {
+Opened Filesystem::open(NodeId node, int flags, Caller, std::stop_token stop) {
   return call(parts_->fake.open, node, flags, std::move(stop));
 }
 std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name, int flags,
@@ -183,7 +183,9 @@ bool Filesystem::flush_uploads(const Handle&, Caller) const { return parts_->fak
 void Filesystem::flush(Handle&, Caller caller, std::stop_token stop) {
   call(parts_->fake.flush, caller, std::move(stop));
 }
-void Filesystem::sync(Handle&) { call(parts_->fake.sync); }
+bool Filesystem::sync_uploads(const Handle&) const { return parts_->fake.sync_uploads; }
+
+void Filesystem::sync(Handle&, std::stop_token) { call(parts_->fake.sync); }
 void Filesystem::release(std::unique_ptr<Handle> handle) noexcept {
   if (parts_->fake.release) parts_->fake.release(*handle);
 }
