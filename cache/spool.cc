@@ -120,6 +120,11 @@ class SpoolFile final : public Spool {
   void sync() override { sync_file(data_); }
   std::string path() const override { return directory_->files().path_of(data_name()); }
 
+  bool has_data() const override {
+    // ENXIO: nothing but a hole. A file system that cannot tell says that all is data.
+    return ::lseek(data_.get(), 0, SEEK_DATA) >= 0 || errno != ENXIO;
+  }
+
   SpoolVersion version() const override {
     struct stat status {};
     if (::fstat(data_.get(), &status) != 0) throw_errno(errno, "cannot look at " + path());

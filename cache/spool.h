@@ -64,6 +64,8 @@ class Spool {
   virtual std::size_t read(std::uint64_t offset, std::span<std::byte> into) const = 0;
   virtual void truncate(std::uint64_t size) = 0;
   virtual std::uint64_t size() const = 0;
+  /// Whether any of it is more than a hole: written, if only with zeros.
+  virtual bool has_data() const = 0;
   /// Makes the bytes written so far durable.
   virtual void sync() = 0;
   virtual SpoolVersion version() const = 0;

@@ -89,13 +89,17 @@ void Changes::rename(NodeId from, std::string_view name, NodeId to, std::string_
 // the last one at which an error reaches the program.
 void Changes::rename_upload(const Node& node, NodeId to, const std::string& image_name,
                             std::stop_token stop) {
-  const bool was_local = Uploads::is_local_name(node.upload->image().name.value_or(""));
-  node.upload->move(to, image_name);
-  tree_.put(std::make_shared<const client::Image>(node.upload->image()), node.upload);
-  if (was_local && !Uploads::is_local_name(image_name) && !node.upload->has_writers() &&
-      node.upload->dirty()) {
-    uploads_.publish(node.upload, std::move(stop));
+  Upload& upload = *node.upload;
+  const bool named = Uploads::is_local_name(upload.image().name.value_or("")) &&
+                     !Uploads::is_local_name(image_name);
+  const bool whole = named && !upload.has_writers() && upload.dirty() && !upload.held();
+  upload.move(to, image_name, whole);
+  tree_.put(std::make_shared<const client::Image>(upload.image()), node.upload);
+  if (!named) return;
+  if (whole || (upload.dirty() && upload.wait_for_writers(Uploads::kReleaseTime))) {
+    return uploads_.publish(node.upload, std::move(stop));
   }
+  uploads_.publish_later(node.upload);
 }
 
 // The owner's write bit is Glance's protection, which is against deletion.
@@ -111,7 +115,10 @@ void Changes::set_mode(NodeId node, mode_t mode, std::stop_token stop) {
 
 void Changes::set_size(NodeId node, std::uint64_t size) {
   const Node known = changeable(node);
-  if (known.upload) return known.upload->truncate(size);
+  if (known.upload) {
+    known.upload->truncate(size);
+    return uploads_.publish_later(known.upload);
+  }
   if (known.image->size != size) throw_errno(EPERM, "the bytes of an image never change");
 }
 

@@ -14,9 +14,6 @@ namespace {
 
 using client::Status;
 
-// A sender that matches whoever closes: for files that were made before they were opened.
-constexpr pid_t kAnybody = -1;
-
 bool wants_to_write(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
 
 UploadHandle& writable(Handle& handle) {
@@ -79,21 +76,22 @@ Opened Files::open(NodeId node, int flags, const Caller& caller, std::stop_token
   const std::optional<Node> known = tree_.node(node);
   if (!known) throw_errno(ESTALE, "the image is gone");
   if (wants_to_write(flags) && config_.read_only) throw_errno(EROFS, "mounted read-only");
-  if (known->upload) return open_upload(*known, flags, kAnybody, caller);
+  if (known->upload) return open_upload(*known, flags, caller);
   const std::optional<Node> confirmed = catalogue_.confirmed(*known, stop);
   if (!confirmed) throw_errno(ENOENT, "the image is gone");
   if (wants_to_write(flags)) return open_for_writing(*confirmed, flags, caller);
   return open_image(*confirmed, std::move(stop));
 }
 
-Opened Files::open_upload(const Node& node, int flags, pid_t sender, const Caller& caller) {
+Opened Files::open_upload(const Node& node, int flags, const Caller& caller) {
   auto handle = std::make_unique<UploadHandle>();
   handle->node = node.id;
   handle->upload = node.upload;
   handle->readable = (flags & O_ACCMODE) != O_WRONLY;
   handle->writable = (flags & O_ACCMODE) != O_RDONLY;
   // Programs that read what they write (qemu-img, rsync) close and open again before they are done.
-  handle->sender = (flags & O_ACCMODE) == O_WRONLY ? sender : 0;
+  if ((flags & O_ACCMODE) == O_WRONLY) handle->sender = caller.pid;
+  handle->exclusive = (flags & O_EXCL) != 0;
   if (handle->writable && node.upload->state() == Upload::State::kUploading) {
     throw_errno(EBUSY, "the image is being uploaded");
   }
@@ -146,7 +144,7 @@ Opened Files::open_for_writing(const Node& node, int flags, const Caller& caller
   }
   Node filled = node;
   filled.upload = uploads_.fill(image);
-  return open_upload(filled, flags, kAnybody, caller);
+  return open_upload(filled, flags, caller);
 }
 
 std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int flags,
@@ -168,7 +166,7 @@ std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int 
   const std::shared_ptr<Upload> upload = uploads_.create(*visibility, image_name);
   const std::optional<Node> node = tree_.by_id(upload->image().id);
   if (!node) throw_errno(ESTALE, "the file was removed while it was made");
-  return {*node, open_upload(*node, flags & ~O_TRUNC, caller.pid, caller)};
+  return {*node, open_upload(*node, flags & ~O_TRUNC, caller)};
 }
 
 void Files::read(Handle& handle, std::uint64_t offset, std::size_t size,
@@ -200,15 +198,17 @@ void Files::truncate(Handle& handle, std::uint64_t size) {
   writable(handle).upload->truncate(size);
 }
 
-// Only the last close by the process that made the file, after it wrote something, says that the
-// file is whole: shells close a copy of the descriptor before the first byte and after each command
-// that they run themselves, and their children close theirs. Whoever wrote what came too late hears
-// of it in any case.
+// Only the last close by the process that opened the file, after somebody wrote to it, says that it
+// is whole: shells close a copy of the descriptor before the first byte and after each command that
+// they run themselves, and their children close theirs. Whoever wrote what came too late hears of it
+// in any case.
 bool Files::flush_uploads(const Handle& handle, const Caller& caller) {
   const auto* file = dynamic_cast<const UploadHandle*>(&handle);
   if (file == nullptr || !file->writable || !file->upload->dirty()) return false;
   if (file->upload->state() == Upload::State::kDone || file->writer.killed()) return true;
-  if (file->sender != kAnybody && file->sender != caller.pid) return false;
+  if (file->sender != caller.pid || file->upload->held()) return false;
+  // truncate(1) makes files that others fill; cp(1) makes such of one great hole, with O_EXCL.
+  if (file->upload->only_sized() && !file->exclusive) return false;
   if (Uploads::is_local_name(file->upload->image().name.value_or(""))) return false;
   return !writes_on(caller.pid, file->node);
 }
@@ -223,11 +223,23 @@ void Files::flush(Handle& handle, const Caller& caller, std::stop_token stop) {
 // A dead program closes its files, too. What it had written is not what it was to be.
 void Files::give_up(const UploadHandle& file) {
   if (file.upload->state() == Upload::State::kDone) return;
-  file.upload->spoil(EINTR, "the program that wrote it was killed before it closed the file");
+  file.upload->hold("the program that wrote it was killed before it closed the file");
 }
 
-void Files::sync(Handle& handle) {
-  if (auto* file = dynamic_cast<UploadHandle*>(&handle)) file->upload->spool().sync();
+// Somebody who can only read a file makes it durable: sync(1), by hand or at the end of a script.
+bool Files::sync_uploads(const Handle& handle) {
+  const auto* file = dynamic_cast<const UploadHandle*>(&handle);
+  return file != nullptr && !file->writable && !file->upload->removed() &&
+         !Uploads::is_local_name(file->upload->image().name.value_or(""));
+}
+
+void Files::sync(Handle& handle, std::stop_token stop) {
+  auto* file = dynamic_cast<UploadHandle*>(&handle);
+  if (file == nullptr) return;
+  if (sync_uploads(handle) && file->upload->wait_for_writers(Uploads::kReleaseTime)) {
+    return uploads_.publish_now(file->upload, false, std::move(stop));
+  }
+  file->upload->spool().sync();
 }
 
 void Files::release(std::unique_ptr<Handle> handle) noexcept {

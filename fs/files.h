@@ -44,12 +44,13 @@ class Files {
   static void truncate(Handle& handle, std::uint64_t size);
   static bool flush_uploads(const Handle& handle, const Caller& caller);
   void flush(Handle& handle, const Caller& caller, std::stop_token stop);
-  static void sync(Handle& handle);
+  static bool sync_uploads(const Handle& handle);
+  void sync(Handle& handle, std::stop_token stop);
   void release(std::unique_ptr<Handle> handle) noexcept;
 
  private:
   static void give_up(const UploadHandle& file);
-  static Opened open_upload(const Node& node, int flags, pid_t sender, const Caller& caller);
+  static Opened open_upload(const Node& node, int flags, const Caller& caller);
   Opened open_image(const Node& node, std::stop_token stop);
   Opened open_for_writing(const Node& node, int flags, const Caller& caller);
 

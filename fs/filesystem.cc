@@ -237,7 +237,7 @@ void Filesystem::read(Handle& handle, std::uint64_t offset, std::size_t size,
   parts_->files.read(handle, offset, size, std::move(reader));
 }
 
-Opened Filesystem::open(NodeId node, int flags, std::stop_token stop, Caller caller) {
+Opened Filesystem::open(NodeId node, int flags, Caller caller, std::stop_token stop) {
   return parts_->files.open(node, flags, caller, std::move(stop));
 }
 
@@ -253,10 +253,14 @@ void Filesystem::flush(Handle& handle, Caller caller, std::stop_token stop) {
 
 void Filesystem::finish_uploads(std::chrono::steady_clock::time_point until,
                                 const std::stop_token& stop) {
-  parts_->uploads.finish(until, stop);
+  parts_->uploads.drain(until, stop);
 }
 
-void Filesystem::sync(Handle& handle) { Files::sync(handle); }
+bool Filesystem::sync_uploads(const Handle& handle) const { return Files::sync_uploads(handle); }
+
+void Filesystem::sync(Handle& handle, std::stop_token stop) {
+  parts_->files.sync(handle, std::move(stop));
+}
 
 void Filesystem::release(std::unique_ptr<Handle> handle) noexcept {
   parts_->files.release(std::move(handle));

@@ -198,7 +198,7 @@ class Filesystem {
   Entry lookup(NodeId parent, std::string_view name, std::stop_token stop);
   /// `flags` as open(2). EACCES, EPERM (writing an active image), ENODATA (queued), EBUSY (being
   /// written elsewhere), EROFS, ESTALE. Who opens it matters for writing only.
-  Opened open(NodeId node, int flags, std::stop_token stop, Caller caller = {});
+  Opened open(NodeId node, int flags, Caller caller, std::stop_token stop);
   /// A new image, still local. EEXIST, EACCES, EROFS, EILSEQ, ENAMETOOLONG, ENOSPC.
   std::pair<Entry, Opened> create(NodeId parent, std::string_view name, int flags, Caller caller,
                                   std::stop_token stop);
@@ -208,8 +208,12 @@ class Filesystem {
   /// Sends what waits for being sent, at once; returns when it is at Glance, `until` has passed or
   /// `stop` is requested. For the end: what is left over is logged and waits for the next mount.
   void finish_uploads(std::chrono::steady_clock::time_point until, const std::stop_token& stop);
-  /// Makes written bytes durable on this machine.
-  void sync(Handle& handle);
+  /// Whether sync() would upload now; if not, it needs the local disk only.
+  bool sync_uploads(const Handle& handle) const;
+  /// Makes written bytes durable on this machine. On a file that was opened for reading and that
+  /// nobody writes any more: uploads it, or waits for the upload that runs, and throws what
+  /// flush() would.
+  void sync(Handle& handle, std::stop_token stop);
   /// The last close. Never fails: nobody would hear of it.
   void release(std::unique_ptr<Handle> handle) noexcept;
   /// EACCES, EPERM (protected), EBUSY, EISDIR, ENOENT, EROFS.

@@ -138,9 +138,9 @@ void open(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
   dispatch(
       shell_of(raw).metadata, raw, "open", node,
       [node, flags = info->flags](Request& request, std::stop_token stop) {
-        const bool writes = (flags & O_ACCMODE) != O_RDONLY;
-        const Caller caller = writes ? request.caller() : Caller{};
-        return OpenAnswer{node, flags, request.files().open(node, flags, std::move(stop), caller)};
+        // Who reads is nobody's business, and costs a look into /proc.
+        const Caller caller = (flags & O_ACCMODE) == O_RDONLY ? Caller{} : request.caller();
+        return OpenAnswer{node, flags, request.files().open(node, flags, caller, std::move(stop))};
       });
 }
 
@@ -193,9 +193,11 @@ void flush(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
 
 void fsync(fuse_req_t raw, fuse_ino_t node, int /*data_only*/, fuse_file_info* info) {
   OpenFile& file = OpenTable<OpenFile>::at(info->fh);
-  dispatch(shell_of(raw).metadata, raw, "fsync", node,
-           [&file](Request& request, const std::stop_token& /*stop*/) {
-             request.files().sync(*file.handle);
+  Shell& shell = shell_of(raw);
+  const bool uploads = !file.writable && shell.files.sync_uploads(*file.handle);
+  dispatch(uploads ? shell.transfers : shell.metadata, raw, "fsync", node,
+           [&file](Request& request, std::stop_token stop) {
+             request.files().sync(*file.handle, std::move(stop));
              return Done{};
            });
 }

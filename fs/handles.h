@@ -22,12 +22,14 @@ struct ImageHandle : Handle {
 
 /// A file being written here, open for reading, writing or both.
 struct UploadHandle : Handle {
+  static constexpr pid_t kNobody = -1;
   NodeId node = 0;
   std::shared_ptr<Upload> upload;
   bool readable = false, writable = false;
-  /// Whose close(2) sends the file: the process that made it, if it only writes. 0: nobody's.
-  pid_t sender = 0;
-  Writer writer;  ///< who opened it to write
+  /// Whose close(2) sends the file: the process that opened it, if it only writes.
+  pid_t sender = kNobody;
+  bool exclusive = false;  ///< made by open(2) with O_EXCL
+  Writer writer;           ///< who opened it to write
 };
 
 /// A file of .glancefs, as it was when opened. Shared with the answers to reads: who got one may

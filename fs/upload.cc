@@ -13,8 +13,8 @@
 namespace glancefs::fs {
 namespace {
 
-// A disk that is as full as this may have refused a write of the kernel's, and we are not told.
-// More than one write(2) brings, and than what file systems hold back for themselves.
+// A disk as full as this may have refused a write of the kernel's, and we are not told. More than
+// one write(2) brings, and than what file systems hold back for themselves.
 constexpr std::uint64_t kNearlyFull = 32ULL << 20;
 
 }  // namespace
@@ -55,37 +55,68 @@ Upload::State Upload::state() const {
   return state_;
 }
 
-void Upload::write(std::uint64_t offset, std::span<const std::byte> bytes) {
-  Lock lock(mutex_);
+void Upload::check_writable() const {
   if (state_ == State::kDone) throw_errno(EPERM, "the image is complete; its bytes cannot change");
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
-  // The lock is held over a write to the local disk, so that begin() never sends half of it.
+}
+
+void Upload::write(std::uint64_t offset, std::span<const std::byte> bytes) {
+  Lock lock(mutex_);
+  check_writable();
   try {
+    rewrite();
+    // The lock is held over a write to the local disk, so that begin() never sends half of it.
     spool_->write(offset, bytes);
   } catch (const std::system_error& error) {
-    if (!spoilt_) set_spoilt({error.code().value(), error.what(), offset, bytes.size()});
+    // The program will close the file all the same, which must not send what is here.
+    if (!torn_) torn_ = Torn{error.code().value(), error.what(), offset, bytes.size()};
+    record_.error = error.what();
     throw;
   }
-  const bool mended = spoilt_ && spoilt_->size > 0 && offset <= spoilt_->offset &&
-                      offset + bytes.size() >= spoilt_->offset + spoilt_->size;
-  if (mended) spoilt_.reset();
-  if (!spoilt_) state_ = State::kWriting;
+  written(offset, bytes.size());
+}
+
+void Upload::written(std::uint64_t offset, std::uint64_t size) {
+  state_ = State::kWriting;
+  if (!torn_) return;
+  const bool mended = offset <= torn_->offset && offset + size >= torn_->offset + torn_->size;
+  if (mended) torn_.reset();
 }
 
 void Upload::truncate(std::uint64_t size) {
   Lock lock(mutex_);
-  if (state_ == State::kDone) throw_errno(EPERM, "the image is complete; its size cannot change");
-  if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
+  check_writable();
+  rewrite();
   spool_->truncate(size);
-  if (size == 0) spoilt_.reset();
-  if (!spoilt_) state_ = State::kWriting;
+  if (size == 0) torn_.reset();
+  state_ = State::kWriting;
+}
+
+// Before the first byte changes of what the journal takes for whole: were the daemon to die in the
+// middle, a mixture of old and new bytes would be sent.
+void Upload::rewrite() {
+  held_ = false;
+  if (record_.state == cache::SpoolState::kWriting) return;
+  record_.state = cache::SpoolState::kWriting;
+  record_.error.clear();
+  save();
+}
+
+void Upload::share() noexcept {
+  Lock lock(mutex_);
+  shared_ = true;
+  try {
+    if (state_ == State::kWriting || state_ == State::kFailed) rewrite();
+  } catch (const std::system_error& error) {
+    log::error("the journal does not learn that {} is being written: {}", image_.id, error.what());
+  }
 }
 
 bool Upload::differs() const { return !seen_ || spool_->version() != *seen_; }
 
 bool Upload::dirty() const {
   Lock lock(mutex_);
-  if (removed_) return false;
+  if (removed()) return false;
   if (state_ == State::kDone) return differs();
   // Emptying a file is how programs begin to write it: no bytes yet that would want sending.
   return spool_->size() > 0 && (state_ == State::kFailed || differs());
@@ -98,20 +129,35 @@ bool Upload::changed() const {
 
 bool Upload::unsent() const {
   Lock lock(mutex_);
+  if (held_ || torn_ || removed()) return false;
   return state_ == State::kWriting || (state_ == State::kFailed && differs());
 }
 
-void Upload::spoil(int error, const std::string& why) {
+void Upload::mark_whole() {
+  spool_->sync();  // the long part, without the lock that stat(2) needs
   Lock lock(mutex_);
-  if (!spoilt_) set_spoilt({error, why, 0, 0});
+  if (state_ != State::kWriting || writers_ > 0 || held_ || torn_) return;
+  if (record_.state != cache::SpoolState::kWriting) return;
+  spool_->sync();
+  record_.state = cache::SpoolState::kWaiting;
+  save();
 }
 
-void Upload::set_spoilt(Spoilt spoilt) {
-  state_ = State::kFailed;
-  seen_ = spool_->version();
-  // For the journal it is a file still being written: nobody may send it later.
-  note_failure(cache::SpoolState::kWriting, spoilt.why);
-  spoilt_ = std::move(spoilt);
+void Upload::hold(const std::string& why) {
+  Lock lock(mutex_);
+  held_ = true;
+  record_.error = why;
+}
+
+bool Upload::held() const {
+  Lock lock(mutex_);
+  return held_;
+}
+
+bool Upload::announced() const {
+  Lock lock(mutex_);
+  return state_ != State::kUploading && (record_.state == cache::SpoolState::kUploading ||
+                                         record_.state == cache::SpoolState::kFailed);
 }
 
 void Upload::apply(const client::Change& change, std::string_view key, std::string_view text) {
@@ -124,58 +170,62 @@ void Upload::apply(const client::Change& change, std::string_view key, std::stri
   if (state_ == State::kUploading) later_.push_back(change);
 }
 
-void Upload::move(NodeId directory, const std::string& name) {
+void Upload::move(NodeId directory, const std::string& name, bool whole) {
+  if (whole) spool_->sync();
   Lock lock(mutex_);
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
   const auto visibility = visibility_of_directory(directory);
   if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
   record_.directory = client::to_string(*visibility);
   record_.name = escape_name(name);
+  if (whole) record_.state = cache::SpoolState::kWaiting;
   save();
   image_.visibility = *visibility;
   image_.name = name;
 }
 
 void Upload::begin() {
+  spool_->sync();  // the long part, without the lock that stat(2) needs
   Lock lock(mutex_);
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
   if (state_ == State::kDone) {
     throw_errno(EPERM, "the image was complete before this was written; it is kept beside it");
   }
-  if (removed_) throw_errno(ECANCELED, "the file has been removed");
-  if (spoilt_) throw_errno(spoilt_->error, "not sent, the file is not whole: " + spoilt_->why);
+  check_whole();
+  start();
+}
+
+bool Upload::begin_when_idle(const std::stop_token& stop, bool unfinished) {
+  const std::stop_callback wake(stop, [this] { wake_all(); });
+  Lock lock(mutex_);
+  wait_for_upload(stop);
+  if (state_ == State::kDone) return false;
+  if (!unfinished) check_whole();
+  start();
+  return true;
+}
+
+void Upload::check_whole() {
+  if (held_) throw_errno(EBUSY, "kept here: " + record_.error);
+  if (torn_) throw_errno(torn_->error, "not sent, a write has failed: " + torn_->why);
+  if (!shared_ || spool_->size() == 0 || spool_->disk_left() >= kNearlyFull) return;
+  const std::string why = "it may not be whole, its disk is full: " + spool_->path();
+  held_ = true;
+  record_.error = why;
+  throw_errno(ENOSPC, "not sent, " + why);
+}
+
+void Upload::start() {
+  if (removed()) throw_errno(ESTALE, "the file has been removed");
   spool_->sync();
-  check_disk();
   record_.state = cache::SpoolState::kUploading;
   record_.error.clear();
   save();
   state_ = State::kUploading;
   seen_ = spool_->version();
+  held_ = false;
+  torn_.reset();
   sent_ = 0;
-}
-
-// Where the kernel writes by itself.
-void Upload::check_disk() {
-  if (!shared_ || spool_->size() == 0) return;
-  if (spool_->disk_left() >= kNearlyFull) return;
-  const std::string why = "the file may not be whole, its disk is full: " + spool_->path();
-  state_ = State::kFailed;
-  seen_ = spool_->version();
-  note_failure(cache::SpoolState::kWriting, why);
-  throw_errno(ENOSPC, why);
-}
-
-void Upload::wait() {
-  Lock lock(mutex_);
-  if (record_.state != cache::SpoolState::kWriting) return;
-  record_.state = cache::SpoolState::kWaiting;
-  save();
-}
-
-void Upload::reopen() {
-  Lock lock(mutex_);
-  state_ = State::kWriting;
-  seen_.reset();
 }
 
 void Upload::renew_id() {
@@ -189,12 +239,15 @@ void Upload::finish(const client::Image& image) {
   Lock lock(mutex_);
   state_ = State::kDone;
   image_ = image;
+  changed_.notify_all();
 }
 
 void Upload::fail(const std::string& text) {
   Lock lock(mutex_);
   state_ = State::kFailed;
-  note_failure(cache::SpoolState::kFailed, text);
+  changed_.notify_all();
+  // What the kernel has written meanwhile may be half of something.
+  note_failure(differs() ? cache::SpoolState::kWriting : cache::SpoolState::kFailed, text);
 }
 
 void Upload::note_failure(cache::SpoolState state, const std::string& text) {
@@ -204,6 +257,26 @@ void Upload::note_failure(cache::SpoolState state, const std::string& text) {
     save();
   } catch (const std::system_error& error) {
     log::error("the journal does not take the failure of {}: {}", image_.id, error.what());
+  }
+}
+
+void Upload::remove(const std::stop_token& stop) {
+  removed_.request_stop();
+  const std::stop_callback wake(stop, [this] { wake_all(); });
+  Lock lock(mutex_);
+  wait_for_upload(stop);
+  if (state_ != State::kDone) spool_->discard();
+}
+
+void Upload::wake_all() const {
+  Lock lock(mutex_);
+  changed_.notify_all();
+}
+
+void Upload::wait_for_upload(const std::stop_token& stop) {
+  while (state_ == State::kUploading) {
+    if (stop.stop_requested()) throw_errno(ECANCELED, "interrupted");
+    changed_.wait(mutex_);
   }
 }
 
@@ -219,6 +292,7 @@ void Upload::open_writer() {
 
 bool Upload::close_writer() {
   Lock lock(mutex_);
+  changed_.notify_all();
   return --writers_ == 0;
 }
 
@@ -227,16 +301,18 @@ bool Upload::has_writers() const {
   return writers_ > 0;
 }
 
-void Upload::save() {
-  if (!removed_) spool_->update(record_);
+bool Upload::wait_for_writers(std::chrono::milliseconds limit) const {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  Lock lock(mutex_);
+  while (writers_ > 0) {
+    if (!changed_.wait_until(mutex_, deadline)) break;
+  }
+  return writers_ == 0;
 }
 
-void Upload::cancel() {
-  {
-    Lock lock(mutex_);
-    removed_ = true;
-  }
-  cancelled_.request_stop();  // may run whatever waits for it
+// What has been removed must not come back at the next mount.
+void Upload::save() {
+  if (!removed()) spool_->update(record_);
 }
 
 std::string Upload::describe() const {
@@ -245,6 +321,10 @@ std::string Upload::describe() const {
   if (state_ == State::kUploading) word = "uploading";
   if (state_ == State::kFailed) word = "failed";
   if (state_ == State::kWriting && writers_ == 0) word = "waiting";
+  if (held_ || (torn_ && writers_ == 0)) {
+    word = record_.state == cache::SpoolState::kWriting ? "unfinished" : "kept";
+  }
+  if (writers_ == 0 && record_.name.starts_with('.')) word = "stays here";
   return log::printable(fmt::format("{}/{}  {}  {} of {} bytes sent{}{}", record_.directory,
                                     record_.name, word, sent_.load(), spool_->size(),
                                     record_.error.empty() ? "" : "  ", record_.error));

@@ -6,11 +6,16 @@
 //                │                 ▼ fail()│ begin()
 //                └──── write ───── kFailed ┘                       (bytes and reason kept)
 //
+// The journal knows one thing more: whether the file is whole. That is when its upload begins,
+// since programs close and open again; or when the mount ends and nobody has it open. What is not
+// whole when the daemon dies is kept, but never sent by itself.
+//
 // The kernel may write the spool by itself (passthrough): then nothing is told of a write, and
 // nothing stops one. The spool's version shows them afterwards: see dirty() and changed().
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -25,7 +30,7 @@
 
 namespace glancefs::fs {
 
-/// Thread-safe. Lives as long as a handle or the tree needs it, at most until its image is there.
+/// Thread-safe. Lives as long as a handle or the tree needs it.
 class Upload {
  public:
   enum class State { kWriting, kUploading, kFailed, kDone };
@@ -44,37 +49,52 @@ class Upload {
   const cache::Spool& spool() const noexcept { return *spool_; }
 
   /// EPERM once the image is done, EBUSY while it is being sent. After any other failure the file
-  /// is spoilt until the same bytes have been written after all.
+  /// is torn until the same bytes have been written after all, or it was emptied.
   void write(std::uint64_t offset, std::span<const std::byte> bytes);
   void truncate(std::uint64_t size);
+  /// The kernel writes the spool by itself from now on.
+  void share() noexcept;
+  bool shared() const noexcept { return shared_; }
 
   /// Whether there are bytes that want sending: written since the last attempt, or it failed. Once
   /// done: whether somebody has written all the same.
   bool dirty() const;
-  /// Whether the spool was written since the last attempt began or ended.
+  /// Whether the spool was written since the last attempt began.
   bool changed() const;
-  /// Whether it waits for its program's close(2): neither done, being sent, nor failed since.
+  /// Whether it wants sending now that its writers have gone: neither done, being sent, kept here,
+  /// nor failed since it was written.
   bool unsent() const;
+  /// Whether it has bytes only because it was given a size: all are zeros nobody wrote.
+  bool only_sized() const { return !spool_->has_data(); }
 
-  /// The file is not whole and must not be sent: `error` is the errno of every begin() until it has
-  /// been emptied, `why` is for people. Bytes are kept.
-  void spoil(int error, const std::string& why);
+  /// No writer will come back: when this returns, everything written is durable and the journal
+  /// says that it is whole. Does nothing while somebody writes or an upload runs. Errors of the
+  /// disk.
+  void mark_whole();
+  /// Keeps it here until somebody asks for its upload or writes it again. `why` is for people.
+  void hold(const std::string& why);
+  bool held() const;
+  /// When the journal last wrote about it.
+  std::chrono::system_clock::time_point recorded() const { return spool_->record().changed; }
+  /// Whether something of it may be at Glance although no upload runs: one was cut short.
+  bool announced() const;
 
   /// Sets or removes a field. While an upload runs it is also remembered for later(): Glance undoes
   /// what is changed in the middle of one. ERRORS of the journal.
   void apply(const client::Change& change, std::string_view key, std::string_view text);
-  /// Another name and directory. EBUSY while an upload runs.
-  void move(NodeId directory, const std::string& name);
+  /// Another name and directory. EBUSY while an upload runs. `whole`: the new name says that nobody
+  /// will write any more, and the journal learns both at once.
+  void move(NodeId directory, const std::string& name, bool whole);
 
-  /// Begins an upload: no writes until finish() or fail(). EBUSY: one runs already; EPERM: the
-  /// image is complete; what spoil() said. Everything written is durable and the journal knows of
-  /// it when this returns.
+  /// Begins an upload: no writes until finish() or fail(). EBUSY: one runs already, or it is held;
+  /// EPERM: the image is complete; ESTALE: the file has been removed; the errno of a write that
+  /// has torn it; ENOSPC: such a one may have been the kernel's. Everything written is durable and
+  /// the journal knows of it when this returns.
   void begin();
-  /// Its writers have gone without a sign that something is missing: the journal notes it, and may
-  /// have it sent by a later process.
-  void wait();
-  /// Ends an upload that counts for nothing, since the file was written meanwhile.
-  void reopen();
+  /// As begin(), after waiting for the end of an upload that runs. False: that one did it, the
+  /// image is done. `unfinished`: also what is held or torn. Throws system_error(ECANCELED) after
+  /// `stop`.
+  bool begin_when_idle(const std::stop_token& stop, bool unfinished);
   /// The image's UUID for the next attempt; Glance never takes a deleted one again.
   void renew_id();
   void finish(const client::Image& image);
@@ -82,54 +102,67 @@ class Upload {
   void fail(const std::string& text);
   /// Changes that came during the upload, once.
   std::vector<client::Change> later();
+  /// True for the first who asks: what is to be done once the image is done is his.
+  bool claim_settling() noexcept { return !settling_.exchange(true); }
 
-  /// Ends a running upload soon, and writes its record no more; its file is being removed.
-  void cancel();
-  std::stop_token cancelled() const noexcept { return cancelled_.get_token(); }
+  /// The file is being removed: ends an upload that runs, lets none begin, and waits until that has
+  /// ended. Bytes and journal are gone then, unless the image was done already: see state(). Throws
+  /// system_error(ECANCELED) after `stop`.
+  void remove(const std::stop_token& stop);
+  /// The image it has become is gone; what may still be written is of no use.
+  void forsake() noexcept { removed_.request_stop(); }
+  bool removed() const noexcept { return removed_.stop_requested(); }
+  /// Tells a running upload to end.
+  std::stop_token cancelled() const noexcept { return removed_.get_token(); }
 
   /// Bytes sent by the running upload.
   void sent(std::uint64_t bytes) noexcept { sent_ = bytes; }
   std::uint64_t sent() const noexcept { return sent_; }
-
-  /// The kernel may write the spool by itself from now on.
-  void share() noexcept { shared_ = true; }
-  bool shared() const noexcept { return shared_; }
 
   /// Who holds it open for writing.
   void open_writer();
   /// True: this was the last one.
   bool close_writer();
   bool has_writers() const;
+  /// Waits until nobody holds it open for writing; false: somebody still does after `limit`.
+  bool wait_for_writers(std::chrono::milliseconds limit) const;
 
   /// One line for .glancefs/pending.
   std::string describe() const;
 
  private:
-  struct Spoilt {
+  /// A write that failed: `size` bytes at `offset` are missing.
+  struct Torn {
     int error;
     std::string why;
-    std::uint64_t offset, size;  ///< what a write would have to bring; 0: nothing helps
+    std::uint64_t offset, size;
   };
   void save() REQUIRES(mutex_);
-  void note_failure(cache::SpoolState state, const std::string& text) REQUIRES(mutex_);
-  void set_spoilt(Spoilt spoilt) REQUIRES(mutex_);
-  void check_disk() REQUIRES(mutex_);
+  void rewrite() REQUIRES(mutex_);
+  void written(std::uint64_t offset, std::uint64_t size) REQUIRES(mutex_);
   bool differs() const REQUIRES(mutex_);
+  void check_writable() const REQUIRES(mutex_);
+  void check_whole() REQUIRES(mutex_);
+  void start() REQUIRES(mutex_);
+  void note_failure(cache::SpoolState state, const std::string& text) REQUIRES(mutex_);
+  void wait_for_upload(const std::stop_token& stop) REQUIRES(mutex_);
+  void wake_all() const;
 
   const std::shared_ptr<cache::Spool> spool_;
   const bool found_;
-  std::stop_source cancelled_;
+  std::stop_source removed_;
   std::atomic<std::uint64_t> sent_{0};
-  std::atomic<bool> shared_ = false;
+  std::atomic<bool> shared_ = false, settling_ = false;
 
   mutable Mutex mutex_;
+  mutable Condition changed_;  ///< state, writers
   cache::SpoolRecord record_ GUARDED_BY(mutex_);
   client::Image image_ GUARDED_BY(mutex_);
   State state_ GUARDED_BY(mutex_) = State::kWriting;
-  /// The spool when the last attempt began or ended; absent: there was none.
+  /// The spool when the last attempt began; absent: there was none.
   std::optional<cache::SpoolVersion> seen_ GUARDED_BY(mutex_);
-  std::optional<Spoilt> spoilt_ GUARDED_BY(mutex_);
-  bool removed_ GUARDED_BY(mutex_) = false;
+  std::optional<Torn> torn_ GUARDED_BY(mutex_);
+  bool held_ GUARDED_BY(mutex_) = false;
   unsigned writers_ GUARDED_BY(mutex_) = 0;
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
 };

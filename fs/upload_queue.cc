@@ -35,13 +35,22 @@ UploadQueue::UploadQueue(std::size_t most, std::function<void(const UploadPtr&)>
       senders_(most),
       worker_([this] { work(); }) {}
 
-UploadQueue::~UploadQueue() {
+UploadQueue::~UploadQueue() { end(); }
+
+std::vector<UploadQueue::UploadPtr> UploadQueue::end() {
+  std::vector<UploadPtr> left;
   {
     const Lock lock(mutex_);
     ending_ = true;
     changed_.notify_all();
+    while (sending_ > 0) changed_.wait(mutex_);
+    for (const auto& [upload, due] : due_) {
+      if (!due.patient) left.push_back(upload);
+    }
+    due_.clear();
   }
-  worker_.join();
+  if (worker_.joinable()) worker_.join();
+  return left;
 }
 
 UploadQueue::Place UploadQueue::enter(const std::stop_token& stop) {
@@ -65,10 +74,11 @@ void UploadQueue::leave() noexcept {
   changed_.notify_all();
 }
 
-void UploadQueue::later(const UploadPtr& upload, std::chrono::milliseconds delay) {
+void UploadQueue::later(const UploadPtr& upload, std::chrono::milliseconds delay, bool patient) {
   const Lock lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
-  due_[upload] = hurried_ ? now : now + delay;
+  due_.insert_or_assign(
+      upload, Due{.time = hurried_ && !patient ? now : now + delay, .patient = patient});
   changed_.notify_all();
 }
 
@@ -79,14 +89,17 @@ void UploadQueue::forget(const UploadPtr& upload) {
 }
 
 bool UploadQueue::idle() const {
-  return due_.empty() && waiting_.empty() && taken_ == 0 && sending_ == 0;
+  const bool nothing_due = std::ranges::all_of(due_, [](const auto& due) { return due.second.patient; });
+  return nothing_due && waiting_.empty() && taken_ == 0 && sending_ == 0;
 }
 
 bool UploadQueue::drain(Time until, const std::stop_token& stop) {
   const Waker waker(stop, mutex_, changed_);
   const Lock lock(mutex_);
   hurried_ = true;
-  for (auto& [upload, time] : due_) time = std::chrono::steady_clock::now();
+  for (auto& [upload, due] : due_) {
+    if (!due.patient) due.time = std::chrono::steady_clock::now();
+  }
   changed_.notify_all();
   while (!idle() && !stop.stop_requested()) {
     if (!changed_.wait_until(mutex_, until)) break;
@@ -97,13 +110,14 @@ bool UploadQueue::drain(Time until, const std::stop_token& stop) {
 void UploadQueue::work() {
   const Lock lock(mutex_);
   while (!ending_) {
-    const auto first = std::ranges::min_element(due_, {}, &decltype(due_)::value_type::second);
+    const auto first =
+        std::ranges::min_element(due_, {}, [](const auto& due) { return due.second.time; });
     if (first == due_.end()) {
       changed_.wait(mutex_);
       continue;
     }
-    if (first->second > std::chrono::steady_clock::now()) {
-      changed_.wait_until(mutex_, first->second);
+    if (first->second.time > std::chrono::steady_clock::now()) {
+      changed_.wait_until(mutex_, first->second.time);
       continue;
     }
     const UploadPtr upload = first->first;
@@ -113,7 +127,7 @@ void UploadQueue::work() {
       senders_.run([this, upload] { send(upload); }, {});
     } catch (const std::system_error&) {  // not even one thread is to be had
       --sending_;
-      due_[upload] = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+      due_.insert_or_assign(upload, Due{std::chrono::steady_clock::now() + std::chrono::seconds(1), false});
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/mutex.h"
 #include "fs/executor.h"
@@ -28,7 +29,6 @@ class UploadQueue {
   /// At most `most` uploads at once. `send` is called for what is due, on a thread of the queue,
   /// and must not throw; it ends soon after whoever made it wants it to.
   UploadQueue(std::size_t most, std::function<void(const UploadPtr&)> send);
-  /// Begins nothing more, and waits for the `send` calls that run.
   ~UploadQueue();
   UploadQueue(const UploadQueue&) = delete;
   UploadQueue& operator=(const UploadQueue&) = delete;
@@ -50,15 +50,24 @@ class UploadQueue {
   /// `stop`.
   Place enter(const std::stop_token& stop);
 
-  /// Has it sent after `delay`; a delay asked for before is replaced.
-  void later(const UploadPtr& upload, std::chrono::milliseconds delay);
+  /// Calls `send` for it after `delay`; a delay asked for before is replaced. `patient`: it is no
+  /// upload, and drain() neither hurries nor awaits it.
+  void later(const UploadPtr& upload, std::chrono::milliseconds delay, bool patient = false);
   void forget(const UploadPtr& upload);
 
   /// Sends what is due later at once, and what comes from now on; returns when nothing is left to
   /// send and no place is taken. False: `until` passed or `stop` was requested before.
   bool drain(Time until, const std::stop_token& stop);
 
+  /// Begins nothing more, waits for the `send` calls that run, and answers the uploads that have
+  /// not been sent.
+  std::vector<UploadPtr> end();
+
  private:
+  struct Due {
+    Time time;
+    bool patient;
+  };
   void leave() noexcept;
   void work();
   void send(const UploadPtr& upload);
@@ -69,7 +78,7 @@ class UploadQueue {
 
   Mutex mutex_;
   Condition changed_;
-  std::map<UploadPtr, Time> due_ GUARDED_BY(mutex_);
+  std::map<UploadPtr, Due> due_ GUARDED_BY(mutex_);
   std::list<std::uint64_t> waiting_ GUARDED_BY(mutex_);  ///< tickets, in the order of their coming
   std::uint64_t next_ticket_ GUARDED_BY(mutex_) = 0;
   std::size_t taken_ GUARDED_BY(mutex_) = 0;    ///< places

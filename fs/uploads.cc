@@ -1,6 +1,7 @@
 #include "fs/uploads.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -10,8 +11,16 @@
 namespace glancefs::fs {
 namespace {
 
+using std::chrono::milliseconds;
+
 // How long an image just written is waited for, if its writer does not let go of it.
 constexpr std::chrono::seconds kSettleTimeout{1};
+// How long the temporary file of a program that has gone is kept.
+constexpr std::chrono::hours kLocalLife{24};
+
+milliseconds age(std::chrono::system_clock::time_point changed) {
+  return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now() - changed);
+}
 
 // Ends when one of several does.
 class AnyStop {
@@ -46,7 +55,17 @@ Uploads::Uploads(UploadsConfig config, client::Images& images, cache::Store& sto
   recover();
 }
 
-Uploads::~Uploads() { ending_.request_stop(); }
+Uploads::~Uploads() {
+  ending_.request_stop();
+  // Nobody opens again what waited for its upload.
+  for (const auto& upload : queue_.end()) {
+    try {
+      upload->mark_whole();
+    } catch (const std::exception& error) {
+      log::error("what waits for its upload: {}", error.what());
+    }
+  }
+}
 
 std::shared_ptr<Upload> Uploads::add(std::shared_ptr<cache::Spool> spool, client::Image image,
                                      bool found) {
@@ -74,6 +93,7 @@ std::shared_ptr<Upload> Uploads::fill(const client::Image& queued) {
   cache::SpoolRecord record;
   record.cloud = config_.identity;
   record.image_id = queued.id;
+  record.found = true;
   record.directory = client::to_string(queued.visibility);
   record.name = escape_name(queued.name.value_or(""));
   return add(spools_.create(std::move(record)), queued, true);
@@ -81,63 +101,118 @@ std::shared_ptr<Upload> Uploads::fill(const client::Image& queued) {
 
 void Uploads::recover() {
   for (std::unique_ptr<cache::Spool>& spool : spools_.recover(config_.identity)) {
-    const cache::SpoolRecord record = spool->record();
-    if (is_local_name(record.name)) {  // a program's temporary file; the program is gone
-      spool->discard();
-      continue;
-    }
-    client::Image image = image_of_record(record);
-    image.owner = config_.project_id;
-    log::info("{}/{}: found in the journal, {} bytes", record.directory, record.name,
-              spool->size());
-    publish_later(add(std::move(spool), std::move(image), false));
+    take_up(std::move(spool));
   }
+}
+
+void Uploads::take_up(std::unique_ptr<cache::Spool> spool) {
+  const cache::SpoolRecord record = spool->record();
+  const bool unfinished = record.state == cache::SpoolState::kWriting;
+  const bool local = is_local_name(record.name);
+  if (config_.recover == Recover::kDiscard) return drop(*spool, "recover=discard");
+  if (unfinished && spool->size() == 0) return drop(*spool, "nothing had been written");
+  if (local && age(record.changed) >= kLocalLife) return drop(*spool, "a temporary file of old");
+
+  client::Image image = image_of_record(record);
+  image.owner = config_.project_id;
+  log::info("{}/{}: found in the journal, {} bytes", record.directory, log::printable(record.name),
+            spool->size());
+  const auto upload = add(std::move(spool), std::move(image), record.found);
+  if (local) return schedule(upload, kLocalLife - age(record.changed));
+  if (!unfinished && config_.recover == Recover::kAuto) return schedule(upload, {});
+  const std::string why = unfinished
+                              ? "the mount ended while this was being written; it may be half of it"
+                              : "kept by recover=keep";
+  upload->hold(why + ": user.glancefs.upload sends it, rm discards it");
+  failures_.remember(node_of_image(record.image_id),
+                     std::make_exception_ptr(std::runtime_error(why)));
+}
+
+// Bytes that nobody will ask for; what an upload cut short has left at Glance goes with them.
+void Uploads::drop(cache::Spool& spool, const std::string& why) {
+  const cache::SpoolRecord record = spool.record();
+  log::warning("{}/{}: {} bytes found in the journal are removed: {}", record.directory,
+               log::printable(record.name), spool.size(), why);
+  if (record.state != cache::SpoolState::kWriting && !record.found) {
+    publisher_.withdraw(record.image_id, ending_.get_token());
+  }
+  spool.discard();
+}
+
+// Programs leave temporary files behind when they are killed.
+void Uploads::expire(const std::shared_ptr<Upload>& upload) {
+  const auto left = kLocalLife - age(upload->recorded());
+  if (left > milliseconds(0) || upload->has_writers()) {
+    return schedule(upload, std::max<milliseconds>(left, std::chrono::hours(1)));
+  }
+  log::info("{}: a temporary file of old is removed", upload->describe());
+  remove(upload, ending_.get_token());
 }
 
 void Uploads::publish(const std::shared_ptr<Upload>& upload, std::stop_token stop) {
   const AnyStop any(stop, upload->cancelled(), ending_.get_token());
-  const std::string former_id = upload->image().id;
   upload->begin();
+  run(*upload, any.token());
+}
+
+void Uploads::publish_now(const std::shared_ptr<Upload>& upload, bool unfinished,
+                          std::stop_token stop) {
+  const AnyStop any(stop, upload->cancelled(), ending_.get_token());
+  if (upload->begin_when_idle(any.token(), unfinished)) run(*upload, any.token());
+}
+
+// An upload that has begun.
+void Uploads::run(Upload& upload, const std::stop_token& stop) {
+  const std::string former_id = upload.image().id;
   client::Image image;
   try {
-    const UploadQueue::Place place = queue_.enter(any.token());
-    image = publisher_.publish(*upload, tree_.common_hash_algorithm(), any.token());
+    const UploadQueue::Place place = queue_.enter(stop);
+    image = publisher_.publish(upload, tree_.common_hash_algorithm(), stop);
+    check_valid(upload, image);
   } catch (...) {
-    upload->fail(describe(std::current_exception()));
+    upload.fail(describe(std::current_exception()));
     throw;
+  }
+  complete(upload, former_id, image);
+  failures_.clear(node_of_image(image.id));
+  apply_later(upload, std::move(image), stop);
+}
+
+// What happened while it was sent, too late to be noticed on its way.
+void Uploads::check_valid(Upload& upload, const client::Image& image) {
+  if (upload.removed()) {
+    images_.remove(image.id, {});
+    throw_errno(ESTALE, "the file was removed while it was sent");
   }
   // Only the kernel can have written it. What was sent may be a mixture of before and after. (An
   // image that somebody else had made stays; settle() keeps what came too late for it.)
-  if (upload->changed() && !upload->found()) {
-    upload->reopen();
+  if (upload.changed() && !upload.found()) {
     images_.remove(image.id, {});
     throw_errno(EBUSY, "the file was written while it was uploaded");
   }
-  complete(*upload, former_id, image);
-  failures_.clear(node_of_image(image.id));
-  apply_later(*upload, std::move(image), any.token());
 }
 
 // From here on the file is an image like any other.
 void Uploads::complete(Upload& upload, const std::string& former_id, const client::Image& image) {
-  upload.finish(image);
-  // As long as the kernel may write the spool it must not become part of the cache.
-  const bool held = upload.shared() && upload.has_writers();
-  if (!held) settle(upload, ending_.get_token());
   if (former_id != image.id) tree_.erase(former_id);
   tree_.put(std::make_shared<const client::Image>(image));
+  upload.finish(image);
+  // As long as the kernel may write the spool it must not become part of the cache.
+  if (!upload.shared() || !upload.has_writers()) settle(upload);
 }
 
 // The spool becomes the cache entry, so that what was just written need not be fetched.
-void Uploads::settle(Upload& upload, const std::stop_token& stop) {
+void Uploads::settle(Upload& upload) {
+  if (!upload.claim_settling()) return;
   const client::Image image = upload.image();
   try {
-    if (upload.changed() && !upload.cancelled().stop_requested()) {
+    const bool changed = upload.changed();
+    if (changed && !upload.removed()) {
       keep_late(upload);
     } else {
-      const bool proven = image.status == client::Status::kActive && !image.hash.empty();
-      if (proven && !upload.changed()) {
-        store_.adopt(cache_key(config_.endpoint, image), upload.spool().path(), stop);
+      if (!changed && image.status == client::Status::kActive && !image.hash.empty()) {
+        store_.adopt(cache_key(config_.endpoint, image), upload.spool().path(),
+                     ending_.get_token());
       }
       upload.spool().discard();
     }
@@ -151,18 +226,19 @@ void Uploads::settle(Upload& upload, const std::stop_token& stop) {
 void Uploads::keep_late(Upload& upload) {
   cache::SpoolRecord record = upload.spool().record();
   log::error("{}/{} was written after it was complete; the bytes are kept as {}.late",
-             record.directory, record.name, record.name);
+             record.directory, log::printable(record.name), log::printable(record.name));
   record.image_id = client::new_uuid();
+  record.found = false;
   record.name += ".late";
   record.state = cache::SpoolState::kWriting;
   record.error = "written after the image was complete";
   upload.spool().update(record);
   client::Image image = image_of_record(record);
   image.owner = config_.project_id;
-  add(upload.shared_spool(), std::move(image), false)->spoil(EIO, record.error);
+  add(upload.shared_spool(), std::move(image), false)->hold(record.error);
 }
 
-void Uploads::apply_later(Upload& upload, client::Image image, std::stop_token stop) {
+void Uploads::apply_later(Upload& upload, client::Image image, const std::stop_token& stop) {
   const std::vector<client::Change> changes = upload.later();
   if (changes.empty()) return;
   try {
@@ -175,34 +251,22 @@ void Uploads::apply_later(Upload& upload, client::Image image, std::stop_token s
 }
 
 void Uploads::publish_later(const std::shared_ptr<Upload>& upload) {
+  schedule(upload, config_.delay);
+}
+
+void Uploads::schedule(const std::shared_ptr<Upload>& upload, milliseconds delay) {
   Lock lock(mutex_);
   if (!all_.contains(upload.get())) return;  // removed meanwhile
-  lock.unlock();
-  upload->wait();
-  queue_.later(upload, config_.delay);
+  queue_.later(upload, delay, is_local_name(upload->image().name.value_or("")));
 }
 
 void Uploads::release(const std::shared_ptr<Upload>& upload) {
-  switch (upload->state()) {
-    case Upload::State::kDone: {
-      Lock lock(mutex_);
-      if (!all_.contains(upload.get())) return;  // settled when its upload ended
-      lock.unlock();
-      return settle(*upload, ending_.get_token());
-    }
-    case Upload::State::kFailed:
-    case Upload::State::kWriting:
-      if (upload->unsent()) publish_later(upload);
-      return;
-    case Upload::State::kUploading:
-      return;
-  }
+  if (upload->state() == Upload::State::kDone) return settle(*upload);
+  if (upload->unsent()) publish_later(upload);
 }
 
 bool Uploads::wait_settled(const std::string& image_id, std::stop_token stop) {
-  const auto is_settling = [&](const auto& entry) {
-    return entry.second->state() == Upload::State::kDone && entry.second->image().id == image_id;
-  };
+  const auto is_its = [&](const auto& entry) { return entry.second->image().id == image_id; };
   const auto until = std::chrono::steady_clock::now() + kSettleTimeout;
   const std::stop_callback wake(stop, [this] {
     Lock lock(mutex_);
@@ -210,7 +274,7 @@ bool Uploads::wait_settled(const std::string& image_id, std::stop_token stop) {
   });
   Lock lock(mutex_);
   while (!stop.stop_requested()) {
-    const auto found = std::ranges::find_if(all_, is_settling);
+    const auto found = std::ranges::find_if(all_, is_its);
     if (found == all_.end()) return true;
     // Without writers the cache is taking the file over, which has an end.
     if (!found->second->has_writers()) {
@@ -229,20 +293,23 @@ void Uploads::forget(const Upload& upload) {
 }
 
 void Uploads::remove(const std::shared_ptr<Upload>& upload, std::stop_token stop) {
-  const client::Image image = upload->image();
-  upload->cancel();
+  upload->remove(stop);
   queue_.forget(upload);
   forget(*upload);
-  if (upload->found()) images_.remove(image.id, stop);
-  tree_.erase(image.id);
-  upload->spool().discard();
+  const std::string id = upload->image().id;
+  if (upload->found() || upload->state() == Upload::State::kDone) {
+    images_.remove(id, stop);
+  } else if (upload->announced()) {
+    publisher_.withdraw(id, stop);
+  }
+  tree_.erase(id);
 }
 
 void Uploads::image_removed(const std::string& image_id) {
   Lock lock(mutex_);
   for (const auto& [key, upload] : all_) {
     const bool its = upload->state() == Upload::State::kDone && upload->image().id == image_id;
-    if (its) upload->cancel();
+    if (its) upload->forsake();
   }
 }
 
@@ -255,7 +322,7 @@ std::vector<std::shared_ptr<Upload>> Uploads::all() const {
   return uploads;
 }
 
-void Uploads::finish(UploadQueue::Time until, const std::stop_token& stop) {
+void Uploads::drain(UploadQueue::Time until, const std::stop_token& stop) {
   queue_.drain(until, stop);
   for (const auto& upload : all()) {
     log::warning("not uploaded, kept for the next mount: {}", upload->describe());
@@ -269,13 +336,12 @@ std::string Uploads::pending() const {
 }
 
 void Uploads::send(const std::shared_ptr<Upload>& upload) {
-  if (upload->has_writers() || upload->state() == Upload::State::kUploading ||
-      is_local_name(upload->image().name.value_or(""))) {
-    return;
-  }
   try {
+    if (is_local_name(upload->image().name.value_or(""))) return expire(upload);
+    if (upload->has_writers() || upload->state() == Upload::State::kUploading) return;
     publish(upload, {});
   } catch (...) {
+    if (upload->removed()) return;
     failures_.record("upload", node_of_image(upload->image().id), std::current_exception());
   }
 }

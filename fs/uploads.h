@@ -15,6 +15,7 @@
 #include "cache/store.h"
 #include "fs/failures.h"
 #include "fs/publisher.h"
+#include "fs/recover.h"
 #include "fs/tree.h"
 #include "fs/upload.h"
 #include "fs/upload_queue.h"
@@ -30,16 +31,18 @@ struct UploadsConfig {
   std::chrono::milliseconds delay{5000};
   std::size_t at_once = 4;  ///< uploads that run at the same time, whoever waits for them
   PublisherConfig publisher{};
+  Recover recover = Recover::kAuto;
 };
 
 /// Thread-safe.
 class Uploads {
  public:
-  /// Takes up what the journal holds: it is sent again in the background. All references must
-  /// outlive it.
+  /// Takes up what the journal holds: what is whole is sent in the background, the rest waits to be
+  /// asked for (or as UploadsConfig::recover says). All references must outlive it.
   Uploads(UploadsConfig config, client::Images& images, cache::Store& store, cache::Spools& spools,
           Tree& tree, Failures& failures);
-  /// Stops uploads; their bytes stay in the journal.
+  /// Stops uploads; their bytes stay in the journal, as do those of files that nobody has open: the
+  /// next mount sends them.
   ~Uploads();
   Uploads(const Uploads&) = delete;
   Uploads& operator=(const Uploads&) = delete;
@@ -51,8 +54,11 @@ class Uploads {
 
   /// Sends it as soon as there is a place and returns when it is at Glance and in the tree as an
   /// ordinary image. Throws why not; the bytes then stay. Ends with ECANCELED soon after `stop`.
-  /// EBUSY: it was written meanwhile; what was sent has been removed again.
+  /// EBUSY: an upload runs, or the file was written meanwhile; then what was sent is removed again.
   void publish(const std::shared_ptr<Upload>& upload, std::stop_token stop);
+  /// As publish(), also when an upload of it runs already, whose end it then waits for.
+  /// `unfinished`: also what a failed write or the end of its program has left.
+  void publish_now(const std::shared_ptr<Upload>& upload, bool unfinished, std::stop_token stop);
   /// Sends it after the delay, unless somebody begins to write it again.
   void publish_later(const std::shared_ptr<Upload>& upload);
   /// The last writer has gone.
@@ -62,14 +68,13 @@ class Uploads {
   bool wait_settled(const std::string& image_id, std::stop_token stop);
   /// Forgets the file and its bytes, also in the middle of an upload.
   void remove(const std::shared_ptr<Upload>& upload, std::stop_token stop);
-
   /// The image is gone from Glance: what its writer may still do to the spool is of no use.
   void image_removed(const std::string& image_id);
 
   /// Sends everything that waits at once, and returns when nothing is left to send, `until` has
   /// passed or `stop` is requested. What then is not at Glance is logged and waits for the next
   /// mount.
-  void finish(UploadQueue::Time until, const std::stop_token& stop);
+  void drain(UploadQueue::Time until, const std::stop_token& stop);
 
   /// One line for each file that is not at Glance yet.
   std::string pending() const;
@@ -77,15 +82,24 @@ class Uploads {
   /// Whether a file of this name stays on this machine: programs write ".NAME.XXXXXX" before they
   /// rename it to NAME.
   static bool is_local_name(const std::string& name) { return name.starts_with('.'); }
+  /// How long a writer that has closed may still seem to be there: the kernel tells of a close(2)
+  /// at once, but of the end of the open file when it gets round to it.
+  static constexpr std::chrono::milliseconds kReleaseTime{1000};
 
  private:
   std::shared_ptr<Upload> add(std::shared_ptr<cache::Spool> spool, client::Image image, bool found);
   void recover();
+  void take_up(std::unique_ptr<cache::Spool> spool);
+  void drop(cache::Spool& spool, const std::string& why);
+  void expire(const std::shared_ptr<Upload>& upload);
+  void run(Upload& upload, const std::stop_token& stop);
+  void check_valid(Upload& upload, const client::Image& image);
   void complete(Upload& upload, const std::string& former_id, const client::Image& image);
-  void settle(Upload& upload, const std::stop_token& stop);
+  void settle(Upload& upload);
   void keep_late(Upload& upload);
-  void apply_later(Upload& upload, client::Image image, std::stop_token stop);
+  void apply_later(Upload& upload, client::Image image, const std::stop_token& stop);
   void send(const std::shared_ptr<Upload>& upload);
+  void schedule(const std::shared_ptr<Upload>& upload, std::chrono::milliseconds delay);
   void forget(const Upload& upload);
   std::vector<std::shared_ptr<Upload>> all() const;
 

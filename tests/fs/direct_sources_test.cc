@@ -40,7 +40,7 @@ TEST_F(DirectSourcesTest, ReadsTheFileOfTheStore) {
   const NodeId node = add(data, data);
   EXPECT_EQ(rig_.read_all(node), data);
   EXPECT_EQ(downloads(), 0);
-  Opened again = rig_.files().open(node, O_RDONLY, {});
+  Opened again = rig_.files().open(node, O_RDONLY, {}, {});
   EXPECT_NE(again.file, nullptr) << "proven, so the kernel may read it";
   rig_.files().release(std::move(again.handle));
 }
@@ -72,7 +72,7 @@ TEST_F(DirectSourcesTest, AFifoHoldsNobodyUp) {
 TEST_F(DirectSourcesTest, AFileThatGetsShorterIsFetchedFromGlance) {
   const std::string data = pattern(1'000'000);
   const NodeId node = add(data, data);
-  Opened file = rig_.files().open(node, O_RDONLY, {});
+  Opened file = rig_.files().open(node, O_RDONLY, {}, {});
   EXPECT_EQ(rig_.read(*file.handle, 0, 10), data.substr(0, 10));
   std::filesystem::resize_file(path_, 1000);
   EXPECT_EQ(rig_.read(*file.handle, 900'000, 10), data.substr(900'000, 10));

@@ -80,7 +80,7 @@ TEST_F(KernelWriting, WhoNeverLetsGoKeepsReadersOut) {
   auto [entry, file] = create("a");
   write(file, "data");
   EXPECT_EQ(close(file), 0);
-  EXPECT_EQ(errno_thrown([&] { files().open(entry.node, O_RDONLY, {}); }), EBUSY);
+  EXPECT_EQ(errno_thrown([&] { files().open(entry.node, O_RDONLY, {}, {}); }), EBUSY);
   files().release(std::move(file.handle));
   EXPECT_EQ(rig_.read_all(entry.node), "data");
 }

@@ -21,7 +21,7 @@ class Reading : public testing::Test {
     rig_.start();
     return rig_.node("private", "a");
   }
-  Opened open(NodeId node) { return rig_.files().open(node, O_RDONLY, {}); }
+  Opened open(NodeId node) { return rig_.files().open(node, O_RDONLY, {}, {}); }
   int open_error(NodeId node) {
     return errno_thrown([&] { open(node); });
   }
@@ -307,7 +307,8 @@ TEST_F(Reading, StatusesWithoutDataRefuseToOpen) {
     });
     rig.start();
     const NodeId node = rig.node("private", "a");
-    EXPECT_EQ(errno_thrown([&] { rig.files().open(node, O_RDONLY, {}); }), each.error) << each.word;
+    EXPECT_EQ(errno_thrown([&] { rig.files().open(node, O_RDONLY, {}, {}); }), each.error)
+        << each.word;
   }
 }
 
@@ -341,11 +342,12 @@ TEST_F(Reading, CachedImagesAreReadWhileTheCloudIsAway) {
 
 TEST_F(Reading, DirectoriesAndImagesCannotBeOpenedForTheOther) {
   const NodeId node = add("data");
-  EXPECT_EQ(errno_thrown([&] { rig_.files().open(rig_.directory_node("private"), O_RDONLY, {}); }),
-            EISDIR);
-  EXPECT_EQ(errno_thrown([&] { rig_.files().open(node, O_WRONLY, {}); }), EPERM);
-  EXPECT_EQ(errno_thrown([&] { rig_.files().open(node, O_RDWR, {}); }), EPERM);
-  EXPECT_EQ(errno_thrown([&] { rig_.files().open(node, O_WRONLY | O_TRUNC, {}); }), EPERM);
+  EXPECT_EQ(
+      errno_thrown([&] { rig_.files().open(rig_.directory_node("private"), O_RDONLY, {}, {}); }),
+      EISDIR);
+  EXPECT_EQ(errno_thrown([&] { rig_.files().open(node, O_WRONLY, {}, {}); }), EPERM);
+  EXPECT_EQ(errno_thrown([&] { rig_.files().open(node, O_RDWR, {}, {}); }), EPERM);
+  EXPECT_EQ(errno_thrown([&] { rig_.files().open(node, O_WRONLY | O_TRUNC, {}, {}); }), EPERM);
 }
 
 TEST_F(Reading, TheReasonOfAFailureIsKept) {

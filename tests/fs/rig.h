@@ -116,7 +116,7 @@ class Rig {
   }
   /// The whole file in reads of `piece` bytes, as cat(1) does it.
   std::string read_all(NodeId file, std::size_t piece = 128 * 1024) {
-    Opened opened = files_->open(file, O_RDONLY, {});
+    Opened opened = files_->open(file, O_RDONLY, {}, {});
     std::string text;
     try {
       for (std::string part = read(*opened.handle, 0, piece); !part.empty();

@@ -6,6 +6,8 @@
 
 #include <csignal>
 
+#include <filesystem>
+
 #include "client/http.h"
 #include "tests/fs/rig.h"
 
@@ -39,6 +41,11 @@ class Writing : public testing::Test {
   }
   void write(Opened& file, std::uint64_t offset, const std::string& text) {
     files().write(*file.handle, offset, std::as_bytes(std::span(text)));
+  }
+  void resize(NodeId node, std::uint64_t size, Handle* handle) {
+    AttributeChange change;
+    change.size = size;
+    files().change(node, change, handle, {});
   }
   int copy_error(const std::string& data = "data") {
     return errno_thrown([&] { rig_.copy_in("private", "a", data); });
@@ -271,6 +278,132 @@ TEST_F(Writing, DeletingAFileBeingSentEndsTheUpload) {
   EXPECT_THAT(rig_.names("private"), IsEmpty());
 }
 
+// Shells open a file once and let several programs write to it, also when it was there before.
+TEST_F(Writing, ChildrenOfWhoOpenedAnEmptyFileDoNotSendIt) {
+  auto [entry, made] = create("a");
+  files().release(std::move(made.handle));
+  Opened file = files().open(entry.node, O_WRONLY | O_TRUNC, kWriter, {});
+  write(file, 0, "one");
+  files().flush(*file.handle, kChild, {});
+  write(file, 3, "two");
+  files().flush(*file.handle, kChild, {});
+  EXPECT_EQ(rig_.images.calls(Call::kCreate), 0);
+  files().flush(*file.handle, kWriter, {});
+  EXPECT_EQ(rig_.images.data(image("a").id), "onetwo");
+  files().release(std::move(file.handle));
+}
+
+// truncate(1) makes a file for others to fill; cp(1) has made one hole of the source when it
+// closes.
+TEST_F(Writing, OnlyASizeIsSentByWhoMadeTheFileExclusively) {
+  auto [sized_entry, sized] = create("sized");
+  resize(sized_entry.node, 1000, sized.handle.get());
+  files().flush(*sized.handle, kWriter, {});
+  files().release(std::move(sized.handle));
+  EXPECT_EQ(rig_.images.calls(Call::kCreate), 0);
+  Opened filled = files().open(sized_entry.node, O_WRONLY, kWriter, {});
+  write(filled, 500, "data");
+  files().flush(*filled.handle, kWriter, {});
+  files().release(std::move(filled.handle));
+  EXPECT_EQ(image("sized").size, 1000U);
+  auto [hole_entry, hole] = create("hole", O_WRONLY | O_CREAT | O_EXCL);
+  resize(hole_entry.node, 1000, hole.handle.get());
+  files().flush(*hole.handle, kWriter, {});
+  EXPECT_EQ(rig_.images.data(image("hole").id), std::string(1000, '\0'));
+  files().release(std::move(hole.handle));
+}
+
+// sync(1), after a program whose close could not send the file.
+TEST_F(Writing, SyncingAFileNobodyWritesSendsItAndTellsTheError) {
+  auto [entry, file] = create("a", O_RDWR | O_CREAT);
+  write(file, 0, "data");
+  Opened reader = files().open(entry.node, O_RDONLY, {}, {});
+  files().release(std::move(file.handle));
+  ASSERT_TRUE(files().sync_uploads(*reader.handle));
+  rig_.images.fail(Call::kUpload, http(Operation::kUpload, 413, "over the limit, quota"));
+  EXPECT_EQ(errno_thrown([&] { files().sync(*reader.handle, {}); }), EDQUOT);
+  files().sync(*reader.handle, {});
+  EXPECT_EQ(image("a").status, Status::kActive);
+  files().sync(*reader.handle, {});
+  EXPECT_EQ(rig_.images.calls(Call::kUpload), 2);
+  files().release(std::move(reader.handle));
+}
+
+TEST_F(Writing, SyncingAFileThatIsBeingSentWaitsForItsEnd) {
+  rig_.images.hold(Call::kUpload);
+  auto [entry, file] = create("a");
+  write(file, 0, "data");
+  Opened reader = files().open(entry.node, O_RDONLY, {}, {});
+  auto closing = std::async(std::launch::async, [&] {
+    files().flush(*file.handle, kWriter, {});
+    files().release(std::move(file.handle));
+  });
+  ASSERT_TRUE(rig_.images.wait_for_waiting(Call::kUpload, 1));
+  EXPECT_EQ(errno_thrown([&] {
+              files().rename(rig_.directory_node("private"), "a", rig_.directory_node("private"),
+                             "b", 0, {});
+            }),
+            EBUSY);
+  auto syncing = std::async(std::launch::async, [&] { files().sync(*reader.handle, {}); });
+  rig_.images.release(Call::kUpload);
+  syncing.get();
+  EXPECT_EQ(image("a").status, Status::kActive);
+  closing.get();
+  EXPECT_EQ(rig_.images.calls(Call::kUpload), 1);
+  files().release(std::move(reader.handle));
+}
+
+// The kernel tells of a close(2) at once, but of the end of the open file a little later: rsync's
+// rename must not find a writer that has gone.
+TEST_F(Writing, ARenameWaitsForTheWriterThatHasClosed) {
+  auto [entry, file] = create(".a.XyZ", O_RDWR | O_CREAT | O_EXCL);
+  write(file, 0, "data");
+  const NodeId directory = rig_.directory_node("private");
+  auto renaming = std::async(std::launch::async,
+                             [&] { files().rename(directory, ".a.XyZ", directory, "a", 0, {}); });
+  while (rig_.node("private", "a") == 0) std::this_thread::yield();
+  files().release(std::move(file.handle));
+  renaming.get();
+  EXPECT_EQ(image("a").status, Status::kActive);
+}
+
+TEST_F(Writing, AnEmptyFileBecomesQueuedAlsoUnderItsSecondName) {
+  rig_.config.upload_delay = std::chrono::milliseconds(0);
+  rig_.restart();
+  auto [entry, file] = create(".a");
+  files().release(std::move(file.handle));
+  const NodeId directory = rig_.directory_node("private");
+  files().rename(directory, ".a", directory, "a", 0, {});
+  while (rig_.images.id_of("a").empty()) std::this_thread::yield();
+  EXPECT_EQ(image("a").status, Status::kQueued);
+}
+
+// truncate(2) by name opens nothing, so nobody closes anything after it.
+TEST_F(Writing, AFileResizedByNameIsSent) {
+  rig_.config.upload_delay = std::chrono::milliseconds(0);
+  rig_.restart();
+  rig_.images.fail(Call::kUpload, http(Operation::kUpload, 413, "over the limit, quota"));
+  EXPECT_EQ(copy_error("precious"), EDQUOT);
+  resize(rig_.node("private", "a"), 4, nullptr);
+  while (rig_.images.id_of("a").empty() || image("a").status != Status::kActive) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(rig_.images.data(image("a").id), "prec");
+}
+
+// As rm(1) while a program writes: nothing of it comes to Glance, and the program need not mind.
+TEST_F(Writing, ARemovedFileIsNotSentWhenItIsClosed) {
+  auto [entry, file] = create("a");
+  write(file, 0, "data");
+  files().unlink(rig_.directory_node("private"), "a", {});
+  write(file, 4, "more");
+  EXPECT_EQ(errno_thrown([&] { files().flush(*file.handle, kWriter, {}); }), 0);
+  files().release(std::move(file.handle));
+  EXPECT_EQ(rig_.images.calls(Call::kCreate), 0);
+  EXPECT_THAT(rig_.names("private"), IsEmpty());
+  EXPECT_TRUE(std::filesystem::is_empty(rig_.directory / "state")) << "no spool is left";
+}
+
 TEST_F(Writing, AttributesSetDuringTheUploadArriveAfterIt) {
   rig_.images.hold(Call::kUpload);
   auto [entry, file] = create("a");
@@ -374,7 +507,7 @@ TEST_F(Writing, AQueuedImageOfOursIsFilledUnderItsId) {
   queued.properties = {{"os_distro", "debian"}};
   rig_.images.put(queued);
   rig_.restart();
-  Opened file = files().open(rig_.node("private", "q"), O_WRONLY, {});
+  Opened file = files().open(rig_.node("private", "q"), O_WRONLY, kWriter, {});
   write(file, 0, "data");
   files().flush(*file.handle, kWriter, {});
   files().release(std::move(file.handle));

@@ -44,30 +44,41 @@ class BadDays : public MountedCloud {
   }
 };
 
-class Passing : public BadDays, public testing::WithParamInterface<Fault::Kind> {};
+// A way for an answer to break.
+struct Break {
+  const char* name;
+  Fault::Kind kind;
+};
+
+void PrintTo(const Break& each, std::ostream* out) { *out << each.name; }
+
+class Passing : public BadDays, public testing::WithParamInterface<Break> {};
 
 TEST_P(Passing, OneBrokenAnswerIsMadeUpFor) {
   const std::string data = pattern(1'500'000);
   add("a", data);
   mount("timeout=2");
-  const int fault = cloud_.add_fault(data_fault(GetParam(), 100'000, 1));
+  const int fault = cloud_.add_fault(data_fault(GetParam().kind, 100'000, 1));
   const Result result = compare(data);
   EXPECT_EQ(result.code, 0) << result.output << daemon_->output();
   EXPECT_EQ(cloud_.fault_hits(fault), 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Faults, Passing,
-                         testing::Values(Fault::Kind::kReset, Fault::Kind::kTruncate,
-                                         Fault::Kind::kStall, Fault::Kind::kLoseAnswer,
-                                         Fault::Kind::kWrongContentRange));
+INSTANTIATE_TEST_SUITE_P(
+    Faults, Passing,
+    testing::Values(Break{"Reset", Fault::Kind::kReset}, Break{"Truncate", Fault::Kind::kTruncate},
+                    Break{"Stall", Fault::Kind::kStall},
+                    Break{"LoseAnswer", Fault::Kind::kLoseAnswer},
+                    Break{"WrongContentRange", Fault::Kind::kWrongContentRange}),
+    [](const auto& each) { return each.param.name; });
 
-class Lasting : public BadDays, public testing::WithParamInterface<Fault::Kind> {};
+class Lasting : public BadDays, public testing::WithParamInterface<Break> {};
 
 TEST_P(Lasting, AlwaysBrokenAnswersEndInAnErrorAndNeverInWrongBytes) {
   const std::string data = pattern(1'500'000);
   add("a", data);
   mount("timeout=1");
-  cloud_.add_fault(data_fault(GetParam()));
+  cloud_.add_fault(data_fault(GetParam().kind));
   write_file(directory_ / "expected", data);
   const Result result = sh("cmp $M/private/a $D/expected", std::chrono::seconds(60));
   EXPECT_EQ(result.code, 2) << result.output;
@@ -78,8 +89,10 @@ TEST_P(Lasting, AlwaysBrokenAnswersEndInAnErrorAndNeverInWrongBytes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, Lasting,
-                         testing::Values(Fault::Kind::kReset, Fault::Kind::kTruncate,
-                                         Fault::Kind::kStall));
+                         testing::Values(Break{"Reset", Fault::Kind::kReset},
+                                         Break{"Truncate", Fault::Kind::kTruncate},
+                                         Break{"Stall", Fault::Kind::kStall}),
+                         [](const auto& each) { return each.param.name; });
 
 TEST_F(BadDays, CorruptedBytesAreNeverTheLastWord) {
   const std::string data = pattern(1'500'000);
@@ -202,6 +215,8 @@ struct Refusal {
   const char* body;
   const char* says;  ///< what cp prints
 };
+
+void PrintTo(const Refusal& each, std::ostream* out) { *out << each.name; }
 
 class Refusals : public BadDays, public testing::WithParamInterface<Refusal> {};
 

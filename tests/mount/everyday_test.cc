@@ -12,20 +12,7 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-class Everyday : public MountedCloud {
- protected:
-  std::string status_of(const std::string& name) {
-    const auto image = cloud_.image(id_of(name));
-    return image ? image->status : "none";
-  }
-  std::string data_of(const std::string& name) {
-    const auto image = cloud_.image(id_of(name));
-    if (!image || !image->data) return "none";
-    std::string bytes(image->data->size(), '\0');
-    image->data->read(0, bytes);
-    return bytes;
-  }
-};
+class Everyday : public MountedCloud {};
 
 TEST_F(Everyday, TheFourDirectoriesAreThere) {
   mount();
@@ -171,54 +158,6 @@ TEST_F(Everyday, RenamingMovingProtectingAndRemoving) {
   EXPECT_EQ(sh("chmod u+w $M/community/b && rm $M/community/b").code, 0);
   EXPECT_FALSE(cloud_.image(id));
   EXPECT_EQ(out("ls $M/community"), "");
-}
-
-struct Program {
-  const char* name;
-  const char* line;  ///< writes $D/a to $M/private/a
-};
-
-class Writers : public Everyday, public testing::WithParamInterface<Program> {};
-
-TEST_P(Writers, TheImageIsActiveAndWholeWhenTheProgramEnds) {
-  const std::string data = pattern(2'000'000);
-  mount();
-  write_file(directory_ / "a", data);
-  const Result result = sh(GetParam().line);
-  EXPECT_EQ(result.code, 0) << result.output;
-  EXPECT_EQ(status_of("a"), "active");
-  EXPECT_EQ(data_of("a"), data);
-  EXPECT_EQ(cloud_.image(id_of("a"))->visibility, "private");
-  // What was just written is here already.
-  cloud_.clear_log();
-  EXPECT_EQ(sh("cmp $M/private/a $D/a").code, 0);
-  EXPECT_EQ(cloud_.requests("GET", "/v2/images/{id}/file"), 0U);
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Programs, Writers,
-    testing::Values(Program{"cp", "cp $D/a $M/private/"}, Program{"cp_a", "cp -a $D/a $M/private/"},
-                    Program{"cp_sparse", "cp --sparse=always $D/a $M/private/"},
-                    Program{"mv", "cp $D/a $D/b && mv $D/b $M/private/a"},
-                    Program{"cat", "cat $D/a > $M/private/a"},
-                    Program{"two_children",
-                            "{ head -c 1000000 $D/a; tail -c +1000001 $D/a; } > $M/private/a"},
-                    Program{"dd", "dd if=$D/a of=$M/private/a bs=64k status=none"},
-                    Program{"dd_fsync", "dd if=$D/a of=$M/private/a bs=1M conv=fsync status=none"},
-                    Program{"tee", "tee $M/private/a < $D/a > /dev/null"},
-                    Program{"gzip", "gzip -c $D/a | gzip -dc > $M/private/a"},
-                    Program{"install", "install $D/a $M/private/a"},
-                    Program{"rsync", "rsync -aX $D/a $M/private/"},
-                    Program{"tar", "cd $D && tar cf - a | tar xf - -C $M/private"}),
-    [](const auto& each) { return each.param.name; });
-
-TEST_F(Everyday, QemuImgConvertsIntoTheMount) {
-  mount();
-  write_file(directory_ / "a", pattern(3'000'000));
-  EXPECT_EQ(sh("truncate -s 4M $D/a && qemu-img convert -O qcow2 $D/a $M/private/a.qcow2").code, 0);
-  ASSERT_TRUE(cloud_.wait_until([this] { return status_of("a.qcow2") == "active"; }));
-  EXPECT_EQ(cloud_.image(id_of("a.qcow2"))->disk_format, "qcow2");
-  EXPECT_EQ(sh("qemu-img compare $D/a $M/private/a.qcow2").code, 0);
 }
 
 TEST_F(Everyday, AnImageInTheMountIsABackingFile) {

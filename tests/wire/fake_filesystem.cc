@@ -172,7 +172,7 @@ Entry Filesystem::lookup(NodeId parent, std::string_view name, std::stop_token s
 }
 void Filesystem::kernel_writes(Handle&) { ++parts_->fake.kernel_writes; }
 void Filesystem::finish_uploads(std::chrono::steady_clock::time_point, const std::stop_token&) {}
-Opened Filesystem::open(NodeId node, int flags, std::stop_token stop, Caller /*caller*/) {
+Opened Filesystem::open(NodeId node, int flags, Caller /*caller*/, std::stop_token stop) {
   return call(parts_->fake.open, node, flags, std::move(stop));
 }
 std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name, int flags,
@@ -185,7 +185,9 @@ bool Filesystem::flush_uploads(const Handle&, Caller) const { return parts_->fak
 void Filesystem::flush(Handle&, Caller caller, std::stop_token stop) {
   call(parts_->fake.flush, caller, std::move(stop));
 }
-void Filesystem::sync(Handle&) { call(parts_->fake.sync); }
+bool Filesystem::sync_uploads(const Handle&) const { return parts_->fake.sync_uploads; }
+
+void Filesystem::sync(Handle&, std::stop_token) { call(parts_->fake.sync); }
 void Filesystem::release(std::unique_ptr<Handle> handle) noexcept {
   if (parts_->fake.release) parts_->fake.release(*handle);
 }

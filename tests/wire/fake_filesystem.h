@@ -37,6 +37,7 @@ struct FakeFiles {
       create;
   bool flush_uploads = true;
   std::function<void(fs::Caller, Stop)> flush;
+  bool sync_uploads = false;
   std::function<void()> sync;
   std::function<void(fs::Handle&)> release;
   std::function<void(fs::NodeId, std::string_view)> unlink;
