@@ -81,6 +81,7 @@ std::string encode(const SpoolRecord& record) {
     put(bytes, key);
     put(bytes, value);
   }
+  put(bytes, std::uint64_t{record.found ? 1U : 0U});
   return bytes + hash_of(bytes);
 }
 
@@ -104,6 +105,8 @@ std::optional<SpoolRecord> decode(const std::string& bytes) {
     std::string key = fields.text();
     record.properties.emplace_back(std::move(key), fields.text());
   }
+  // The first records ended here.
+  record.found = fields.good() && !fields.at_end() && fields.number() != 0;
   if (!fields.at_end()) return std::nullopt;
   return record;
 }

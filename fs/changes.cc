@@ -88,13 +88,12 @@ void Changes::rename(NodeId from, std::string_view name, NodeId to, std::string_
 // the last one at which an error reaches the program.
 void Changes::rename_upload(const Node& node, NodeId to, const std::string& image_name,
                             std::stop_token stop) {
-  const bool was_local = Uploads::is_local_name(node.upload->image().name.value_or(""));
-  node.upload->move(to, image_name);
+  const bool whole = Uploads::is_local_name(node.upload->image().name.value_or("")) &&
+                     !Uploads::is_local_name(image_name) && !node.upload->has_writers() &&
+                     node.upload->dirty();
+  node.upload->move(to, image_name, whole);
   tree_.put(std::make_shared<const client::Image>(node.upload->image()), node.upload);
-  if (was_local && !Uploads::is_local_name(image_name) && !node.upload->has_writers() &&
-      node.upload->dirty()) {
-    uploads_.publish(node.upload, std::move(stop));
-  }
+  if (whole) uploads_.publish(node.upload, std::move(stop));
 }
 
 // The owner's write bit is Glance's protection, which is against deletion.

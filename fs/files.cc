@@ -192,6 +192,7 @@ void Files::truncate(Handle& handle, std::uint64_t size) {
 bool Files::flush_uploads(const Handle& handle, const Caller& caller) {
   const auto* file = dynamic_cast<const UploadHandle*>(&handle);
   if (file == nullptr || !file->writable || !file->upload->dirty()) return false;
+  if (file->upload->held()) return false;
   if (file->sender != kAnybody && file->sender != caller.pid) return false;
   return !Uploads::is_local_name(file->upload->image().name.value_or(""));
 }
@@ -210,12 +211,22 @@ void Files::release(std::unique_ptr<Handle> handle) noexcept {
     if (const auto* image = dynamic_cast<const ImageHandle*>(handle.get())) {
       if (image->reader) fetcher_.close(image->reader);
     } else if (const auto* file = dynamic_cast<const UploadHandle*>(handle.get())) {
-      if (!file->writable || !file->upload->close_writer()) return;
-      if (file->upload->state() == Upload::State::kWriting) uploads_.publish_later(file->upload);
+      if (file->writable && file->upload->close_writer()) written(file->upload);
     }
   } catch (const std::exception& error) {
     log::error("closing a file: {}", error.what());
   }
+}
+
+void Files::written(const std::shared_ptr<Upload>& upload) {
+  if (upload->state() != Upload::State::kWriting || upload->held()) return;
+  uploads_.publish_later(upload);
+}
+
+void Files::abandon(std::unique_ptr<Handle> handle) noexcept {
+  auto* file = dynamic_cast<UploadHandle*>(handle.get());
+  if (file == nullptr) return release(std::move(handle));
+  if (file->writable) file->upload->close_writer();
 }
 
 }  // namespace glancefs::fs

@@ -45,8 +45,11 @@ class Files {
   void flush(Handle& handle, const Caller& caller, std::stop_token stop);
   static void sync(Handle& handle);
   void release(std::unique_ptr<Handle> handle) noexcept;
+  void abandon(std::unique_ptr<Handle> handle) noexcept;
 
  private:
+  /// The last writer has closed it.
+  void written(const std::shared_ptr<Upload>& upload);
   Opened open_upload(const Node& node, int flags, pid_t sender);
   Opened open_image(const Node& node);
   Opened open_for_writing(const Node& node, int flags);

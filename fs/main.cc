@@ -67,6 +67,7 @@ Config filesystem_config(const Options& options, const client::Session& session)
   config.memory_limit = options.memory_limit;
   config.download_limit = options.download_limit;
   config.direct_files = options.direct_files;
+  config.recover = options.recover;
   return config;
 }
 

@@ -54,8 +54,16 @@ void Upload::write(std::uint64_t offset, std::span<const std::byte> bytes) {
   Lock lock(mutex_);
   if (state_ == State::kDone) throw_errno(EPERM, "the image is complete; its bytes cannot change");
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
-  // The lock is held over a write to the local disk, so that begin() never sends half of it.
-  spool_->write(offset, bytes);
+  try {
+    rewrite();
+    // The lock is held over a write to the local disk, so that begin() never sends half of it.
+    spool_->write(offset, bytes);
+  } catch (const std::system_error& error) {
+    // The program will close the file all the same, which must not send what is here.
+    torn_ = true;
+    record_.error = error.what();
+    throw;
+  }
   state_ = State::kWriting;
   dirty_ = true;
 }
@@ -64,8 +72,10 @@ void Upload::truncate(std::uint64_t size) {
   Lock lock(mutex_);
   if (state_ == State::kDone) throw_errno(EPERM, "the image is complete; its size cannot change");
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
+  rewrite();
   const std::uint64_t before = spool_->size();
   spool_->truncate(size);
+  if (size == 0) torn_ = false;
   // Emptying a file is how programs begin to write it: no bytes yet that would want sending.
   dirty_ = size > 0 && (dirty_ || size != before);
   state_ = State::kWriting;
@@ -74,6 +84,43 @@ void Upload::truncate(std::uint64_t size) {
 bool Upload::dirty() const {
   Lock lock(mutex_);
   return dirty_;
+}
+
+// Before the first byte changes of what the journal takes for whole: were the daemon to die in the
+// middle, a mixture of old and new bytes would be sent.
+void Upload::rewrite() {
+  held_ = false;
+  if (record_.state == cache::SpoolState::kWriting) return;
+  record_.state = cache::SpoolState::kWriting;
+  record_.error.clear();
+  save();
+}
+
+void Upload::mark_whole() {
+  spool_->sync();  // the long part, without the lock that stat(2) needs
+  Lock lock(mutex_);
+  if (state_ != State::kWriting || writers_ > 0 || held_ || torn_) return;
+  if (record_.state != cache::SpoolState::kWriting) return;
+  spool_->sync();
+  record_.state = cache::SpoolState::kWaiting;
+  save();
+}
+
+void Upload::hold(const std::string& why) {
+  Lock lock(mutex_);
+  held_ = true;
+  record_.error = why;
+}
+
+bool Upload::held() const {
+  Lock lock(mutex_);
+  return held_ || torn_;
+}
+
+bool Upload::announced() const {
+  Lock lock(mutex_);
+  return state_ != State::kUploading && (record_.state == cache::SpoolState::kUploading ||
+                                         record_.state == cache::SpoolState::kFailed);
 }
 
 void Upload::apply(const client::Change& change, std::string_view key, std::string_view text) {
@@ -86,19 +133,22 @@ void Upload::apply(const client::Change& change, std::string_view key, std::stri
   if (state_ == State::kUploading) later_.push_back(change);
 }
 
-void Upload::move(NodeId directory, const std::string& name) {
+void Upload::move(NodeId directory, const std::string& name, bool whole) {
+  if (whole) spool_->sync();
   Lock lock(mutex_);
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
   const auto visibility = visibility_of_directory(directory);
   if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
   record_.directory = client::to_string(*visibility);
   record_.name = escape_name(name);
+  if (whole) record_.state = cache::SpoolState::kWaiting;
   save();
   image_.visibility = *visibility;
   image_.name = name;
 }
 
 void Upload::begin() {
+  spool_->sync();  // the long part, without the lock that stat(2) needs
   Lock lock(mutex_);
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
   if (state_ == State::kDone) throw_errno(EPERM, "the image is complete");
@@ -108,6 +158,7 @@ void Upload::begin() {
   save();
   state_ = State::kUploading;
   dirty_ = false;
+  held_ = torn_ = false;
   sent_ = 0;
 }
 
@@ -166,6 +217,9 @@ std::string Upload::describe() const {
   if (state_ == State::kUploading) word = "uploading";
   if (state_ == State::kFailed) word = "failed";
   if (state_ == State::kWriting && writers_ == 0) word = "waiting";
+  if (held_ || (torn_ && writers_ == 0))
+    word = record_.state == cache::SpoolState::kWriting ? "unfinished" : "kept";
+  if (writers_ == 0 && record_.name.starts_with('.')) word = "stays here";
   return log::printable(fmt::format("{}/{}  {}  {} of {} bytes sent{}{}", record_.directory,
                                     record_.name, word, sent_.load(), spool_->size(),
                                     record_.error.empty() ? "" : "  ", record_.error));

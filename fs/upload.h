@@ -5,9 +5,14 @@
 //                ▲                 │       ▲
 //                │                 ▼ fail()│ begin()
 //                └──── write ───── kFailed ┘                       (bytes and reason kept)
+//
+// The journal knows one thing more: whether the file is whole. That is when its upload begins,
+// since programs close and open again; or when the mount ends and nobody has it open. What is not
+// whole when the daemon dies is kept, but never sent by itself.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -45,11 +50,25 @@ class Upload {
   /// Whether bytes were written that no upload has tried to send yet.
   bool dirty() const;
 
+  /// No writer will come back: when this returns, everything written is durable and the journal
+  /// says that it is whole. Does nothing while somebody writes or an upload runs. Errors of the
+  /// disk.
+  void mark_whole();
+  /// Keeps it here until somebody asks for its upload or writes it again. `why` is for people.
+  void hold(const std::string& why);
+  /// Whether no close may send it: see hold(); or a write has failed, so that a part is missing.
+  bool held() const;
+  /// When the journal last wrote about it.
+  std::chrono::system_clock::time_point changed() const { return spool_->record().changed; }
+  /// Whether something of it may be at Glance although no upload runs: one was cut short.
+  bool announced() const;
+
   /// Sets or removes a field. While an upload runs it is also remembered for later(): Glance undoes
   /// what is changed in the middle of one. ERRORS of the journal.
   void apply(const client::Change& change, std::string_view key, std::string_view text);
-  /// Another name and directory. EBUSY while an upload runs.
-  void move(NodeId directory, const std::string& name);
+  /// Another name and directory. EBUSY while an upload runs. `whole`: the new name says that nobody
+  /// will write any more, and the journal learns both at once.
+  void move(NodeId directory, const std::string& name, bool whole);
 
   /// Begins an upload: no writes until finish() or fail(). EBUSY: one runs already. Everything
   /// written is durable and the journal knows of it when this returns.
@@ -81,6 +100,7 @@ class Upload {
 
  private:
   void save() REQUIRES(mutex_);
+  void rewrite() REQUIRES(mutex_);
 
   const std::unique_ptr<cache::Spool> spool_;
   const bool found_;
@@ -92,6 +112,8 @@ class Upload {
   client::Image image_ GUARDED_BY(mutex_);
   State state_ GUARDED_BY(mutex_) = State::kWriting;
   bool dirty_ GUARDED_BY(mutex_) = false;
+  bool held_ GUARDED_BY(mutex_) = false;
+  bool torn_ GUARDED_BY(mutex_) = false;  ///< a write has failed
   unsigned writers_ GUARDED_BY(mutex_) = 0;
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <stdexcept>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -10,6 +11,14 @@
 
 namespace glancefs::fs {
 namespace {
+
+// How long the temporary file of a program that has gone is kept.
+constexpr std::chrono::hours kLocalLife{24};
+
+std::chrono::milliseconds age(std::chrono::system_clock::time_point changed) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now() -
+                                                               changed);
+}
 
 // Ends when one of several does.
 class AnyStop {
@@ -51,6 +60,20 @@ Uploads::~Uploads() {
     changed_.notify_all();
   }
   worker_.join();
+  mark_whole();
+}
+
+// Nobody opens again what waited for its upload.
+void Uploads::mark_whole() noexcept {
+  Lock lock(mutex_);
+  for (const auto& [key, time] : due_) {
+    try {
+      const std::shared_ptr<Upload>& upload = all_.at(key);
+      if (!is_local_name(upload->image().name.value_or(""))) upload->mark_whole();
+    } catch (const std::exception& error) {
+      log::error("what waits for its upload: {}", error.what());
+    }
+  }
 }
 
 std::shared_ptr<Upload> Uploads::add(std::unique_ptr<cache::Spool> spool, client::Image image,
@@ -79,6 +102,7 @@ std::shared_ptr<Upload> Uploads::fill(const client::Image& queued) {
   cache::SpoolRecord record;
   record.cloud = config_.identity;
   record.image_id = queued.id;
+  record.found = true;
   record.directory = client::to_string(queued.visibility);
   record.name = escape_name(queued.name.value_or(""));
   return add(spools_.create(std::move(record)), queued, true);
@@ -86,17 +110,52 @@ std::shared_ptr<Upload> Uploads::fill(const client::Image& queued) {
 
 void Uploads::recover() {
   for (std::unique_ptr<cache::Spool>& spool : spools_.recover(config_.identity)) {
-    const cache::SpoolRecord record = spool->record();
-    if (is_local_name(record.name)) {  // a program's temporary file; the program is gone
-      spool->discard();
-      continue;
-    }
-    client::Image image = image_of_record(record);
-    image.owner = config_.project_id;
-    log::info("{}/{}: found in the journal, {} bytes", record.directory, record.name,
-              spool->size());
-    publish_later(add(std::move(spool), std::move(image), false));
+    take_up(std::move(spool));
   }
+}
+
+void Uploads::take_up(std::unique_ptr<cache::Spool> spool) {
+  const cache::SpoolRecord record = spool->record();
+  const bool unfinished = record.state == cache::SpoolState::kWriting;
+  const bool local = is_local_name(record.name);
+  if (config_.recover == Recover::kDiscard) return drop(*spool, "recover=discard");
+  if (unfinished && spool->size() == 0) return drop(*spool, "nothing had been written");
+  if (local && age(record.changed) >= kLocalLife) return drop(*spool, "a temporary file of old");
+
+  client::Image image = image_of_record(record);
+  image.owner = config_.project_id;
+  log::info("{}/{}: found in the journal, {} bytes", record.directory, log::printable(record.name),
+            spool->size());
+  const auto upload = add(std::move(spool), std::move(image), record.found);
+  if (local) return schedule(upload, kLocalLife - age(record.changed));
+  if (!unfinished && config_.recover == Recover::kAuto) return schedule(upload, {});
+  const std::string why = unfinished
+                              ? "the mount ended while this was being written; it may be half of it"
+                              : "kept by recover=keep";
+  upload->hold(why + ": user.glancefs.upload sends it, rm discards it");
+  failures_.remember(node_of_image(record.image_id),
+                     std::make_exception_ptr(std::runtime_error(why)));
+}
+
+// Bytes that nobody will ask for; what an upload cut short has left at Glance goes with them.
+void Uploads::drop(cache::Spool& spool, const std::string& why) {
+  const cache::SpoolRecord record = spool.record();
+  log::warning("{}/{}: {} bytes found in the journal are removed: {}", record.directory,
+               log::printable(record.name), spool.size(), why);
+  if (record.state != cache::SpoolState::kWriting && !record.found) {
+    publisher_.withdraw(record.image_id, ending_.get_token());
+  }
+  spool.discard();
+}
+
+// Programs leave temporary files behind when they are killed.
+void Uploads::expire(const std::shared_ptr<Upload>& upload) {
+  const auto left = kLocalLife - age(upload->changed());
+  if (left > std::chrono::milliseconds(0) || upload->has_writers()) {
+    return schedule(upload, std::max<std::chrono::milliseconds>(left, std::chrono::hours(1)));
+  }
+  log::info("{}: a temporary file of old is removed", log::printable(upload->describe()));
+  remove(upload, ending_.get_token());
 }
 
 void Uploads::publish(const std::shared_ptr<Upload>& upload, std::stop_token stop) {
@@ -144,9 +203,13 @@ void Uploads::apply_later(Upload& upload, client::Image image, std::stop_token s
 }
 
 void Uploads::publish_later(const std::shared_ptr<Upload>& upload) {
+  schedule(upload, config_.delay);
+}
+
+void Uploads::schedule(const std::shared_ptr<Upload>& upload, std::chrono::milliseconds delay) {
   Lock lock(mutex_);
   if (!all_.contains(upload.get())) return;  // removed meanwhile
-  due_[upload.get()] = std::chrono::steady_clock::now() + config_.delay;
+  due_[upload.get()] = std::chrono::steady_clock::now() + delay;
   changed_.notify_all();
 }
 
@@ -158,7 +221,11 @@ void Uploads::remove(const std::shared_ptr<Upload>& upload, std::stop_token stop
     all_.erase(upload.get());
     due_.erase(upload.get());
   }
-  if (upload->found()) images_.remove(image.id, stop);
+  if (upload->found()) {
+    images_.remove(image.id, stop);
+  } else if (upload->announced()) {
+    publisher_.withdraw(image.id, stop);
+  }
   tree_.erase(image.id);
   upload->spool().discard();
 }
@@ -186,13 +253,11 @@ void Uploads::work() {
     const std::shared_ptr<Upload> upload = all_.at(first->first);
     due_.erase(first);
     const std::string name = upload->image().name.value_or("");
-    if (upload->has_writers() || upload->state() == Upload::State::kUploading ||
-        is_local_name(name)) {
-      continue;
-    }
+    const bool local = is_local_name(name);
+    if (!local && (upload->has_writers() || upload->state() == Upload::State::kUploading)) continue;
     lock.unlock();
     try {
-      publish(upload, {});
+      local ? expire(upload) : publish(upload, {});
     } catch (...) {
       failures_.record("upload", node_of_image(upload->image().id), std::current_exception());
     }

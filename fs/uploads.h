@@ -14,6 +14,7 @@
 #include "cache/store.h"
 #include "fs/failures.h"
 #include "fs/publisher.h"
+#include "fs/recover.h"
 #include "fs/tree.h"
 #include "fs/upload.h"
 
@@ -27,16 +28,18 @@ struct UploadsConfig {
   /// for programs that close and open again (qemu-img does it three times).
   std::chrono::milliseconds delay{5000};
   PublisherConfig publisher{};
+  Recover recover = Recover::kAuto;
 };
 
 /// Thread-safe.
 class Uploads {
  public:
-  /// Takes up what the journal holds: it is sent again in the background. All references must
-  /// outlive it.
+  /// Takes up what the journal holds: what is whole is sent in the background, the rest waits to be
+  /// asked for (or as UploadsConfig::recover says). All references must outlive it.
   Uploads(UploadsConfig config, client::Images& images, cache::Store& store, cache::Spools& spools,
           Tree& tree, Failures& failures);
-  /// Stops a background upload; its bytes stay in the journal.
+  /// Stops a background upload; its bytes stay in the journal, as do those of files that nobody has
+  /// open: the next mount sends them.
   ~Uploads();
   Uploads(const Uploads&) = delete;
   Uploads& operator=(const Uploads&) = delete;
@@ -65,6 +68,11 @@ class Uploads {
   using Time = std::chrono::steady_clock::time_point;
   std::shared_ptr<Upload> add(std::unique_ptr<cache::Spool> spool, client::Image image, bool found);
   void recover();
+  void take_up(std::unique_ptr<cache::Spool> spool);
+  void drop(cache::Spool& spool, const std::string& why);
+  void mark_whole() noexcept;
+  void schedule(const std::shared_ptr<Upload>& upload, std::chrono::milliseconds delay);
+  void expire(const std::shared_ptr<Upload>& upload);
   void complete(Upload& upload, const std::string& former_id, const client::Image& image,
                 std::stop_token stop);
   void apply_later(Upload& upload, client::Image image, std::stop_token stop);

@@ -184,6 +184,8 @@ void Filesystem::flush(Handle&, Caller caller, std::stop_token stop) {
   call(parts_->fake.flush, caller, std::move(stop));
 }
 void Filesystem::sync(Handle&) { call(parts_->fake.sync); }
+void Filesystem::abandon(std::unique_ptr<Handle> handle) noexcept { release(std::move(handle)); }
+
 void Filesystem::release(std::unique_ptr<Handle> handle) noexcept {
   if (parts_->fake.release) parts_->fake.release(*handle);
 }
