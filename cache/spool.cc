@@ -23,6 +23,9 @@ namespace {
 
 constexpr std::uint64_t kLargestFile = std::numeric_limits<std::int64_t>::max();
 constexpr std::uint64_t kPage = 4096;
+// More than one write(2) brings, and than what ext4 holds back for itself: 2 % and 16 MiB at most.
+constexpr std::uint64_t kNearlyFull = 32ULL << 20;
+constexpr std::uint64_t kFullShare = 25;
 
 std::string make_uuid() {
   std::array<unsigned char, 16> raw{};
@@ -137,12 +140,14 @@ class SpoolFile final : public Spool {
     return directory_->limited() ? nullptr : file_;
   }
 
-  std::uint64_t disk_left() const override {
+  bool disk_is_full() const override {
     struct statvfs disk {};
     if (::fstatvfs(data_.get(), &disk) != 0)
       throw_errno(errno, "cannot look at the disk of " + path());
-    // Of what is set aside for root, too: the kernel writes as whoever opened the file.
-    return disk.f_frsize * (::geteuid() == 0 ? disk.f_bfree : disk.f_bavail);
+    // What is set aside for root counts, too: the kernel writes as whoever opened the file.
+    const std::uint64_t left = ::geteuid() == 0 ? disk.f_bfree : disk.f_bavail;
+    return left * disk.f_frsize <
+           std::min<std::uint64_t>(kNearlyFull, disk.f_blocks * disk.f_frsize / kFullShare);
   }
 
   void discard() noexcept override {
@@ -155,6 +160,7 @@ class SpoolFile final : public Spool {
         if (files.remove(data_name())) directory_->settle(0, -freed);
       }
       files.remove(spool_record_name(record().id));
+      files.remove(spool_draft_name(record().id));
       files.sync(".");
     } catch (const std::exception& error) {
       log::warning("cannot remove the spool {}: {}", path(), error.what());

@@ -18,8 +18,8 @@ namespace glancefs::cache {
 /// How far an upload has come. The order is the order of life; each step is durable before what it
 /// announces is begun.
 enum class SpoolState {
-  kWriting,    ///< a program is writing; nothing is known to the server
-  kWaiting,    ///< whole; waits for its upload
+  kWriting,    ///< a program is writing: what is there may be half of it; the server knows nothing
+  kWaiting,    ///< whole, durable; waits for its upload
   kUploading,  ///< a create has been or is about to be sent under `image_id`
   kFailed,     ///< the server said no, see `error`; bytes kept
 };
@@ -29,6 +29,7 @@ struct SpoolRecord {
   std::string id;               ///< of this record: a UUID; also the data file's name
   std::string cloud;            ///< which mount it belongs to: endpoint and project
   std::string image_id;         ///< the image's own UUID, chosen before the create
+  bool found = false;           ///< the image was there without data; somebody else had made it
   std::string directory, name;  ///< where the program put it: "private", "a.img"
   /// What was set on the file meanwhile, in the caller's terms; order kept.
   std::vector<std::pair<std::string, std::string>> properties;
@@ -74,8 +75,8 @@ class Spool {
   /// The data file, for the kernel to read and write by itself; null where the bytes of all spool
   /// files are limited, which the kernel would not heed.
   virtual std::shared_ptr<const Fd> file() const = 0;
-  /// Bytes that its disk has left.
-  virtual std::uint64_t disk_left() const = 0;
+  /// Whether its disk is so full that a write may have failed.
+  virtual bool disk_is_full() const = 0;
   /// Removes record and data, unless the data file has been adopted. Never throws.
   virtual void discard() noexcept = 0;
 };

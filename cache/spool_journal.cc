@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 
+#include <unistd.h>
+
 #include <array>
 #include <string_view>
 
+#include "base/log.h"
 #include "cache/digest.h"
 #include "cache/file_io.h"
 
@@ -66,6 +69,17 @@ class Fields {
   bool good_ = true;
 };
 
+/// For the next record; most are far smaller. Without it that one takes what disk there is then.
+void set_disk_aside(const PrivateDirectory& directory, const std::string& draft) noexcept {
+  constexpr off_t kRoom = 4096;
+  try {
+    const Fd file = directory.open_file(draft, O_WRONLY | O_CREAT);
+    ::posix_fallocate(file.get(), 0, kRoom);
+  } catch (const std::system_error& error) {
+    log::debug("no disk for the next record: {}", error.what());
+  }
+}
+
 }  // namespace
 
 std::string encode(const SpoolRecord& record) {
@@ -81,6 +95,7 @@ std::string encode(const SpoolRecord& record) {
     put(bytes, key);
     put(bytes, value);
   }
+  put(bytes, std::uint64_t{record.found ? 1U : 0U});
   return bytes + hash_of(bytes);
 }
 
@@ -104,6 +119,8 @@ std::optional<SpoolRecord> decode(const std::string& bytes) {
     std::string key = fields.text();
     record.properties.emplace_back(std::move(key), fields.text());
   }
+  // The first records ended here.
+  record.found = fields.good() && !fields.at_end() && fields.number() != 0;
   if (!fields.at_end()) return std::nullopt;
   return record;
 }
@@ -111,14 +128,20 @@ std::optional<SpoolRecord> decode(const std::string& bytes) {
 void write_record(const PrivateDirectory& directory, const SpoolRecord& record) {
   const std::string draft = spool_draft_name(record.id);
   try {
-    const Fd file = directory.open_file(draft, O_WRONLY | O_CREAT | O_TRUNC);
-    write_at(file, 0, bytes_of(encode(record)));
+    const Fd file = directory.open_file(draft, O_WRONLY | O_CREAT);
+    const std::string bytes = encode(record);
+    write_at(file, 0, bytes_of(bytes));
+    if (::ftruncate(file.get(), static_cast<off_t>(bytes.size())) != 0) {
+      throw_errno(errno, "cannot cut " + directory.path_of(draft));
+    }
     sync_file(file);
     directory.rename(draft, spool_record_name(record.id));
   } catch (...) {
     directory.remove(draft);
+    set_disk_aside(directory, draft);
     throw;
   }
+  set_disk_aside(directory, draft);
   directory.sync(".");
 }
 

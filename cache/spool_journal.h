@@ -21,7 +21,8 @@ std::string encode(const SpoolRecord& record);
 std::optional<SpoolRecord> decode(const std::string& bytes);
 
 /// Replaces the record's file: written beside, synced, renamed, the directory synced. Throws
-/// system_error; the old one then stays.
+/// system_error; the old one then stays. What is written beside has its disk from the time before,
+/// so that a disk which has become full (the kernel writes spools by itself) lets it through.
 void write_record(const PrivateDirectory& directory, const SpoolRecord& record);
 
 /// nullopt: there is none, or it is damaged.

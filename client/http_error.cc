@@ -104,9 +104,11 @@ int errno_of_gone(Operation operation, std::string_view message) {
 }
 
 std::string describe(const std::string& request, int status, const std::string& message,
-                     const std::string& request_id) {
+                     const std::string& request_id, bool from_frontend) {
   std::string text = fmt::format("{}: {}", request, status);
   if (!message.empty()) text += " " + message;
+  // Glance's own limits have other remedies than those of a proxy.
+  if (status == 413 && from_frontend) text += ", says a server in front of Glance";
   if (!request_id.empty()) text += " (" + request_id + ")";
   return text;
 }
@@ -162,7 +164,8 @@ int errno_of_failure(Operation operation, Failure failure) {
 HttpError::HttpError(Operation operation, int status, const std::string& request,
                      std::string message, std::string request_id, bool from_frontend)
     : std::system_error(errno_of_status(operation, status, message, from_frontend),
-                        std::generic_category(), describe(request, status, message, request_id)),
+                        std::generic_category(),
+                        describe(request, status, message, request_id, from_frontend)),
       operation_(operation),
       status_(status),
       message_(std::move(message)),

@@ -200,8 +200,8 @@ void Files::truncate(Handle& handle, std::uint64_t size) {
 
 // Only the last close by the process that opened the file, after somebody wrote to it, says that it
 // is whole: shells close a copy of the descriptor before the first byte and after each command that
-// they run themselves, and their children close theirs. Whoever wrote what came too late hears of it
-// in any case.
+// they run themselves, and their children close theirs. Whoever wrote what came too late hears of
+// it in any case.
 bool Files::flush_uploads(const Handle& handle, const Caller& caller) {
   const auto* file = dynamic_cast<const UploadHandle*>(&handle);
   if (file == nullptr || !file->writable || !file->upload->dirty()) return false;
@@ -254,6 +254,12 @@ void Files::release(std::unique_ptr<Handle> handle) noexcept {
   } catch (const std::exception& error) {
     log::error("closing a file: {}", error.what());
   }
+}
+
+void Files::abandon(std::unique_ptr<Handle> handle) noexcept {
+  auto* file = dynamic_cast<UploadHandle*>(handle.get());
+  if (file == nullptr) return release(std::move(handle));
+  if (file->writable) file->upload->close_writer();
 }
 
 }  // namespace glancefs::fs

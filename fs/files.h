@@ -47,6 +47,7 @@ class Files {
   static bool sync_uploads(const Handle& handle);
   void sync(Handle& handle, std::stop_token stop);
   void release(std::unique_ptr<Handle> handle) noexcept;
+  void abandon(std::unique_ptr<Handle> handle) noexcept;
 
  private:
   static void give_up(const UploadHandle& file);

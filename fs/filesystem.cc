@@ -50,12 +50,13 @@ struct Filesystem::Parts {
                  .project_id = config.project_id,
                  .delay = config.upload_delay,
                  .at_once = config.uploads,
-                 .publisher = {.poll_interval = config.upload_pause}},
+                 .publisher = {.poll_interval = config.upload_pause},
+                 .recover = config.recover},
                 images, store, spools, tree, failures),
         files(config, tree, catalogue, fetcher, uploads, control),
         changes(config, images, tree, uploads),
         warm_up(fetcher, failures),
-        local_xattrs(config, tree, catalogue, fetcher, warm_up, store, failures) {
+        local_xattrs(config, tree, catalogue, fetcher, warm_up, uploads, store, failures) {
     control.add("status", [this] {
       return status_text({.config = config,
                           .images = tree.totals(),
@@ -264,6 +265,10 @@ void Filesystem::sync(Handle& handle, std::stop_token stop) {
 
 void Filesystem::release(std::unique_ptr<Handle> handle) noexcept {
   parts_->files.release(std::move(handle));
+}
+
+void Filesystem::abandon(std::unique_ptr<Handle> handle) noexcept {
+  parts_->files.abandon(std::move(handle));
 }
 
 void Filesystem::unlink(NodeId parent, std::string_view name, std::stop_token stop) {

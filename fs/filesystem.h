@@ -21,6 +21,7 @@
 #include "cache/spool.h"
 #include "cache/store.h"
 #include "client/images.h"
+#include "fs/recover.h"
 #include "fs/verify.h"
 #include "fs/xattr_list.h"
 
@@ -133,6 +134,7 @@ struct Config {
   std::uint64_t memory_limit = 64ULL << 20;  ///< bytes, of which half may be image data
   std::uint64_t download_limit = 0;          ///< bytes per second; 0: none
   bool direct_files = false;                 ///< read file stores without Glance
+  Recover recover = Recover::kAuto;          ///< what becomes of what the journal holds
   /// How long a file rests that no close(2) could send before it is sent; and how long before a
   /// failed upload is tried again.
   std::chrono::milliseconds upload_delay{5000}, upload_pause{1000};
@@ -216,6 +218,8 @@ class Filesystem {
   void sync(Handle& handle, std::stop_token stop);
   /// The last close. Never fails: nobody would hear of it.
   void release(std::unique_ptr<Handle> handle) noexcept;
+  /// The mount ends while the file is open: what a program was writing is not taken for whole.
+  void abandon(std::unique_ptr<Handle> handle) noexcept;
   /// EACCES, EPERM (protected), EBUSY, EISDIR, ENOENT, EROFS.
   void unlink(NodeId parent, std::string_view name, std::stop_token stop);
   /// Within a directory the image's name changes, between directories its visibility. `flags` as

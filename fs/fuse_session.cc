@@ -118,7 +118,7 @@ FuseSession::~FuseSession() {
   parts_->shell.interrupts.end();
   parts_->unmount();
   for (auto& [fh, file] : parts_->shell.opened.drain()) {
-    parts_->shell.files.release(std::move(file->handle));
+    parts_->shell.files.abandon(std::move(file->handle));
   }
 }
 

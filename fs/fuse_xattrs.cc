@@ -56,7 +56,11 @@ void setxattr(fuse_req_t raw, fuse_ino_t node, const char* name, const char* val
     fuse_reply_err(raw, ENOTSUP);
     return;
   }
-  dispatch(shell_of(raw).metadata, raw, "setxattr", node,
+  // An upload may take hours; it must not hold up what else is changed.
+  Shell& shell = shell_of(raw);
+  Executor& executor =
+      std::string_view(name) == "user.glancefs.upload" ? shell.transfers : shell.metadata;
+  dispatch(executor, raw, "setxattr", node,
            [node, name = std::string(name), value = std::string(value, size),
             mode = xattr_mode(flags)](Request& request, std::stop_token stop) {
              request.files().set_xattr(node, name, value, mode, std::move(stop));

@@ -53,10 +53,16 @@ std::string LocalXattrs::cached(const client::Image& image) const {
 void LocalXattrs::set(NodeId node, std::string_view name, std::string_view value,
                       std::stop_token stop) {
   if (name == "refresh") return catalogue_.refresh(std::move(stop));
-  if (name != "prefetch" && name != "pin") throw_errno(EPERM, "this attribute only tells");
+  if (name != "prefetch" && name != "pin" && name != "upload") {
+    throw_errno(EPERM, "this attribute only tells");
+  }
   const auto truth = parse_truth(value);
   if (!truth) throw_errno(EINVAL, "expected 1 or 0");
   const bool wanted = std::get<bool>(*truth);
+  if (name == "upload") {
+    if (!wanted) throw_errno(EINVAL, "an upload is asked for with 1; rm ends it");
+    return upload(node, std::move(stop));
+  }
   return name == "pin" ? pin(node, wanted, std::move(stop))
                        : prefetch(node, wanted, std::move(stop));
 }
@@ -81,6 +87,18 @@ void LocalXattrs::prefetch(NodeId node, bool wanted, std::stop_token stop) {
   const client::ImagePtr image = readable(node, std::move(stop));
   if (!wanted) return warm_up_.remove(image->id);
   if (*image->size > 0) warm_up_.add(image);
+}
+
+// Now, also what failed before, and what nobody has said to be whole.
+void LocalXattrs::upload(NodeId node, std::stop_token stop) {
+  const std::optional<Node> known = tree_.node(node);
+  if (!known) throw_errno(ESTALE, "the file is gone");
+  if (!known->upload) throw_errno(EEXIST, "the image is at Glance already");
+  if (Uploads::is_local_name(known->upload->image().name.value_or(""))) {
+    throw_errno(EPERM, "names that begin with a dot stay on this machine; rename it");
+  }
+  if (known->upload->has_writers()) throw_errno(EBUSY, "the file is being written");
+  uploads_.publish_now(known->upload, true, std::move(stop));
 }
 
 // Whoever pins an image wants it to be here.

@@ -12,28 +12,32 @@
 #include "fs/failures.h"
 #include "fs/fetcher.h"
 #include "fs/tree.h"
+#include "fs/uploads.h"
 #include "fs/warm_up.h"
 
 namespace glancefs::fs {
 
-/// error, cached, progress: told. refresh: set. prefetch, pin: both. Names are without prefix.
+/// error, cached, progress: told. refresh, upload: set. prefetch, pin: both. Names are without
+/// prefix.
 /// Thread-safe; all references outlive it.
 class LocalXattrs {
  public:
   LocalXattrs(const Config& config, Tree& tree, Catalogue& catalogue, Fetcher& fetcher,
-              WarmUp& warm_up, cache::Store& store, const Failures& failures)
+              WarmUp& warm_up, Uploads& uploads, cache::Store& store, const Failures& failures)
       : config_(config),
         tree_(tree),
         catalogue_(catalogue),
         fetcher_(fetcher),
         warm_up_(warm_up),
+        uploads_(uploads),
         store_(store),
         failures_(failures) {}
 
   /// nullopt: no such attribute, or the file has none.
   std::optional<std::string> get(NodeId node, std::string_view name) const;
   /// EPERM (an attribute that only tells), EINVAL (neither yes nor no), ENOTSUP (the cache cannot),
-  /// and for prefetch and pin the errors of open(2) for reading.
+  /// for prefetch and pin the errors of open(2) for reading, for upload those of close(2) and EBUSY
+  /// (somebody writes, or it is under way).
   void set(NodeId node, std::string_view name, std::string_view value, std::stop_token stop);
   /// Removing prefetch or pin is setting it to 0.
   void remove(NodeId node, std::string_view name, std::stop_token stop);
@@ -44,12 +48,14 @@ class LocalXattrs {
   std::string cached(const client::Image& image) const;
   void prefetch(NodeId node, bool wanted, std::stop_token stop);
   void pin(NodeId node, bool wanted, std::stop_token stop);
+  void upload(NodeId node, std::stop_token stop);
 
   const Config& config_;
   Tree& tree_;
   Catalogue& catalogue_;
   Fetcher& fetcher_;
   WarmUp& warm_up_;
+  Uploads& uploads_;
   cache::Store& store_;
   const Failures& failures_;
 };

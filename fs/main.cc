@@ -78,6 +78,7 @@ Config filesystem_config(const Options& options, const Paths& paths,
   config.upload_delay = options.upload_delay;
   config.state_directory = state_directory(options, paths);
   config.shutdown_timeout = options.shutdown_timeout;
+  config.recover = options.recover;
   return config;
 }
 

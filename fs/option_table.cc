@@ -39,6 +39,13 @@ bool parse_direct(const std::string& word) {
   throw std::invalid_argument("expected file or no");
 }
 
+Recover parse_recover(const std::string& word) {
+  if (word == "auto") return Recover::kAuto;
+  if (word == "keep") return Recover::kKeep;
+  if (word == "discard") return Recover::kDiscard;
+  throw std::invalid_argument("expected auto, keep or discard");
+}
+
 bool parse_passthrough(const std::string& word) {
   if (word == "auto") return true;
   if (word == "no") return false;
@@ -71,6 +78,7 @@ constexpr std::array kTable{
   Option{kCache, kValue, "direct", "WHAT", "no", "file: read images from a file store that this machine can reach", store<&Options::direct_files, parse_direct>},
   Option{kCache, kValue, "state-dir", "DIR", "", "where unfinished uploads wait (default: /var/lib/glancefs or ~/.local/state/glancefs)", store<&Options::state_directory, parse_text>},
   Option{kCache, kValue, "spool-size", "SIZE", "0", "most that waits there, as in 20G; 0: what the disk holds", store<&Options::spool_size, parse_size>},
+  Option{kCache, kValue, "recover", "WHAT", "auto", "unfinished uploads of earlier mounts: auto sends, keep waits, discard removes", store<&Options::recover, parse_recover>},
   Option{kCache, kValue, "passthrough", "WHEN", "auto", "let the kernel read complete images and write new ones: auto where it can, or no", store<&Options::passthrough, parse_passthrough>},
 
   Option{kNetwork, kValue, "metadata-ttl", "TIME", "30s", "age at which the catalogue is asked for changes", store<&Options::metadata_ttl, parse_duration>},

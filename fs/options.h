@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "fs/option_value.h"
+#include "fs/recover.h"
 #include "fs/verify.h"
 #include "fs/xattr_list.h"
 
@@ -66,6 +67,7 @@ struct Options {
   std::uint64_t download_limit = 0;              ///< bytes per second; 0: none
   Verify verify = Verify::kFull;
   bool direct_files = false;  ///< read file stores without Glance
+  Recover recover = Recover::kAuto;
 
   bool removal = false;  ///< whether rm deletes images
   bool hidden = false;   ///< show images with os_hidden

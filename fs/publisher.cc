@@ -3,11 +3,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cache/digest.h"
+#include "client/change.h"
 #include "client/retry.h"
 #include "fs/disk_format.h"
 #include "fs/failures.h"
 #include "fs/spool_source.h"
-#include "fs/xattrs.h"
 
 namespace glancefs::fs {
 namespace {
@@ -19,6 +19,12 @@ using client::Status;
 // refused data's checksum.
 bool poisoned(const Image& image) {
   return image.status == Status::kQueued && !image.checksum.empty();
+}
+
+// Deletes it, also when it was created as protected.
+void take_away(client::Images& images, const Image& image, const std::stop_token& stop) {
+  if (image.is_protected) images.update(image.id, {{.key = "protected", .value = false}}, stop);
+  images.remove(image.id, stop);
 }
 
 bool worth_repeating(const client::HttpError& error) {
@@ -94,7 +100,7 @@ class Publisher::Attempt {
       const std::string id = upload_.image().id;
       const std::optional<Image> left = images_.show(id, {});
       if (!left || (upload_.found() && !poisoned(*left))) return;
-      images_.remove(id, {});
+      take_away(images_, *left, {});
     } catch (const std::exception& error) {
       log::warning("image {} may be left unfinished: {}", upload_.image().id, error.what());
     }
@@ -105,14 +111,16 @@ class Publisher::Attempt {
   /// out to be finished: the answer to an earlier upload was lost, or its process died.
   std::optional<Image> prepare() {
     std::optional<Image> known = images_.show(upload_.image().id, stop_);
-    if (known && proven(*known)) return known;
+    // What was set on the file while its upload ran may not have reached the image.
+    if (known && proven(*known)) return bring_up_to_date(*known);
     if (known && known->status == Status::kQueued && !poisoned(*known)) {
       bring_up_to_date(*known);
       return std::nullopt;
     }
+    if (known && upload_.found()) check_still_ours(*known);
     if (known) {
       // Saving, importing or poisoned: nothing but deleting gets an image out of these.
-      images_.remove(known->id, stop_);
+      take_away(images_, *known, stop_);
       upload_.renew_id();
     }
     create();
@@ -137,21 +145,30 @@ class Publisher::Attempt {
     }
   }
 
-  /// Formats can only be set before the data comes.
-  void bring_up_to_date(const Image& known) {
-    std::vector<client::Change> changes;
-    const auto want = [&](std::string_view key, const std::string& text) {
-      auto change = set_change(known, key, text);
-      if (change) changes.push_back(std::move(*change));
+  /// Somebody else's image that was queued: what others do to it must not be undone.
+  void check_still_ours(const Image& known) {
+    if (poisoned(known)) return;  // of use to nobody
+    const bool busy = known.status == Status::kSaving || known.status == Status::kUploading ||
+                      known.status == Status::kImporting;
+    throw_errno(busy ? EBUSY : EPERM,
+                "image " + known.id + " has been filled by somebody else: " + known.status_word);
+  }
+
+  /// What was set on the file since the record was made.
+  Image bring_up_to_date(const Image& known) {
+    std::vector<client::Change> changes = draft_fields(wanted_);
+    const auto want = [&](const char* key, const std::string& text) {
+      changes.push_back({.key = key, .value = text});
     };
+    // Formats can only be set before the data comes.
     if (!known.disk_format) want("disk_format", *wanted_.disk_format);
     if (!known.container_format) want("container_format", *wanted_.container_format);
     if (!upload_.found()) {
       want("name", wanted_.name.value_or(""));
       want("visibility", std::string(to_string(wanted_.visibility)));
     }
-    for (const auto& [key, text] : wanted_.properties) want(key, text);
-    if (!changes.empty()) images_.update(known.id, changes, stop_);
+    std::erase_if(changes, [&](const client::Change& change) { return shows(known, change); });
+    return changes.empty() ? known : images_.update(known.id, changes, stop_);
   }
 
   /// After an upload that ended in `error`: away with a record that takes no other.
@@ -159,13 +176,17 @@ class Publisher::Attempt {
     const bool clean = image.status == Status::kQueued && !poisoned(image);
     // After a 500 the store may hold a leftover of this id, which would refuse it for ever.
     if (clean && (error.status() != 500 || upload_.found())) return;
-    images_.remove(image.id, stop_);
+    if (upload_.found()) check_still_ours(image);
+    take_away(images_, image, stop_);
     upload_.renew_id();
   }
 
-  /// The record, after it has had time to leave "saving".
+  /// The record, after it has had time to leave "saving". An upload that was cut can only be rolled
+  /// back; one that has sent all may still end well.
   std::optional<Image> settled() {
-    const auto deadline = std::chrono::steady_clock::now() + config_.settle_timeout;
+    const bool all_sent = upload_.sent() == source_.size();
+    const auto deadline = std::chrono::steady_clock::now() +
+                          (all_sent ? config_.settle_timeout : config_.rollback_timeout);
     while (true) {
       std::optional<Image> image = images_.show(upload_.image().id, stop_);
       if (!image || image->status != Status::kSaving) return image;
@@ -191,6 +212,15 @@ class Publisher::Attempt {
   Image wanted_;
   SpoolSource source_;
 };
+
+void Publisher::withdraw(const std::string& id, std::stop_token stop) noexcept {
+  try {
+    const std::optional<Image> left = images_.show(id, stop);
+    if (left && left->status != Status::kActive) take_away(images_, *left, stop);
+  } catch (const std::exception& error) {
+    log::warning("image {} may be left unfinished: {}", id, error.what());
+  }
+}
 
 client::Image Publisher::publish(Upload& upload, const std::string& algorithm,
                                  std::stop_token stop) {

@@ -14,6 +14,8 @@ struct PublisherConfig {
   int attempts = 3;
   /// How long an image may stay "saving" after its upload ended before it counts as stuck.
   std::chrono::milliseconds settle_timeout{120000};
+  /// The same for one that broke off before its last byte.
+  std::chrono::milliseconds rollback_timeout{5000};
   std::chrono::milliseconds poll_interval{1000};
 };
 
@@ -29,6 +31,10 @@ class Publisher {
   /// probably use, computed while sending. An empty file becomes a queued image without data:
   /// Glance could never fill an active one.
   client::Image publish(Upload& upload, const std::string& algorithm, std::stop_token stop);
+
+  /// Removes what an upload that will not be tried again has left at Glance under `id`, an id of
+  /// our own making; an active image stays. Trouble is logged: nobody waits.
+  void withdraw(const std::string& id, std::stop_token stop) noexcept;
 
  private:
   class Attempt;

@@ -11,14 +11,6 @@
 #include "fs/xattrs.h"
 
 namespace glancefs::fs {
-namespace {
-
-// A disk as full as this may have refused a write of the kernel's, and we are not told. More than
-// one write(2) brings, and than what file systems hold back for themselves.
-constexpr std::uint64_t kNearlyFull = 32ULL << 20;
-
-}  // namespace
-
 client::Image image_of_record(const cache::SpoolRecord& record) {
   client::Image image;
   image.id = record.image_id;
@@ -208,7 +200,8 @@ bool Upload::begin_when_idle(const std::stop_token& stop, bool unfinished) {
 void Upload::check_whole() {
   if (held_) throw_errno(EBUSY, "kept here: " + record_.error);
   if (torn_) throw_errno(torn_->error, "not sent, a write has failed: " + torn_->why);
-  if (!shared_ || spool_->size() == 0 || spool_->disk_left() >= kNearlyFull) return;
+  if (!shared_ || spool_->size() == 0 || !spool_->disk_is_full()) return;
+  // The kernel may have been refused a write, and we are not told.
   const std::string why = "it may not be whole, its disk is full: " + spool_->path();
   held_ = true;
   record_.error = why;

@@ -77,8 +77,8 @@ void UploadQueue::leave() noexcept {
 void UploadQueue::later(const UploadPtr& upload, std::chrono::milliseconds delay, bool patient) {
   const Lock lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
-  due_.insert_or_assign(
-      upload, Due{.time = hurried_ && !patient ? now : now + delay, .patient = patient});
+  due_.insert_or_assign(upload,
+                        Due{.time = hurried_ && !patient ? now : now + delay, .patient = patient});
   changed_.notify_all();
 }
 
@@ -89,7 +89,8 @@ void UploadQueue::forget(const UploadPtr& upload) {
 }
 
 bool UploadQueue::idle() const {
-  const bool nothing_due = std::ranges::all_of(due_, [](const auto& due) { return due.second.patient; });
+  const bool nothing_due =
+      std::ranges::all_of(due_, [](const auto& due) { return due.second.patient; });
   return nothing_due && waiting_.empty() && taken_ == 0 && sending_ == 0;
 }
 
@@ -127,7 +128,8 @@ void UploadQueue::work() {
       senders_.run([this, upload] { send(upload); }, {});
     } catch (const std::system_error&) {  // not even one thread is to be had
       --sending_;
-      due_.insert_or_assign(upload, Due{std::chrono::steady_clock::now() + std::chrono::seconds(1), false});
+      due_.insert_or_assign(upload,
+                            Due{std::chrono::steady_clock::now() + std::chrono::seconds(1), false});
     }
   }
 }

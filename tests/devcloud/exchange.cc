@@ -51,13 +51,15 @@ void Exchange::before_body_bytes(std::size_t& room) {
   for (const auto& active : faults_) {
     const Fault& fault = active->fault();
     const bool stalls = fault.kind == Kind::kRequestStall && !active->released();
-    if (!stalls && fault.kind != Kind::kRequestReset) continue;
+    const bool kills = fault.kind == Kind::kRequestKill;
+    if (!stalls && !kills && fault.kind != Kind::kRequestReset) continue;
     if (received_ < fault.after) {
       room = std::min<std::uint64_t>(room, fault.after - received_);
     } else if (stalls) {
       stall(*active);
     } else {
       stream_.reset();
+      if (kills) throw WorkerKilled("fault: the worker died while the body arrived");
       throw Disconnected("fault: reset while the body arrived");
     }
   }

@@ -27,6 +27,12 @@ class BrokenBody : public std::runtime_error {
   bool malformed_;
 };
 
+/// The process that served the request is gone, and what it was doing stays as it is.
+class WorkerKilled : public Disconnected {
+ public:
+  using Disconnected::Disconnected;
+};
+
 class Exchange {
  public:
   Exchange(Stream& stream, Traffic& traffic, Request request, FaultList faults,

@@ -31,6 +31,7 @@ struct Fault {
     kWrongContentRange,  ///< Content-Range names bytes shifted by one
     kRequestStall,       ///< stop reading after `after` body bytes of the request, until released
     kRequestReset,       ///< reset after `after` body bytes of the request
+    kRequestKill,        ///< the same by the worker's death: it does not tidy up
   };
   Kind kind = Kind::kDelay;
 

@@ -197,6 +197,8 @@ Response Glance::upload(Call& call) {
   begin_upload(call, up);
   try {
     receive(call, up);
+  } catch (const WorkerKilled&) {
+    throw;
   } catch (...) {
     restore(up);
     throw;
@@ -213,6 +215,8 @@ Response Glance::stage(Call& call) {
   begin_upload(call, up);
   try {
     receive(call, up);
+  } catch (const WorkerKilled&) {
+    throw;
   } catch (...) {
     restore(up);
     throw;

@@ -302,7 +302,8 @@ void ExercisedFile::unlink() {
     expect(::close(handle.fd) == 0, std::string("close after unlink: ") + std::strerror(errno));
   }
   expect(::access(path().c_str(), F_OK) != 0, "the removed file is there");
-  image_ = dirty_ = written_ = false;
+  image_ = dirty_ = false;
+  first_data_ = kNoData;
   bytes_.clear();
   properties_.clear();
 }
@@ -334,19 +335,20 @@ ExercisedFile::Handle* ExercisedFile::choose(bool writing, bool reading) {
 }
 
 bool ExercisedFile::sends_at_close(const Handle& handle) const {
-  return !image_ && dirty_ && !dot() && (handle.flags & O_ACCMODE) == O_WRONLY &&
-         (written_ || handle.exclusive);
+  return !image_ && dirty_ && !dot() && (handle.flags & O_ACCMODE) == O_WRONLY && !has_writers() &&
+         (first_data_ != kNoData || handle.exclusive);
 }
 
 void ExercisedFile::put(std::uint64_t offset, const std::string& bytes) {
   if (bytes_.size() < offset + bytes.size()) bytes_.resize(offset + bytes.size());
   bytes_.replace(offset, bytes.size(), bytes);
-  dirty_ = written_ = true;
+  dirty_ = true;
+  first_data_ = std::min(first_data_, offset / kBlock * kBlock);
 }
 
 void ExercisedFile::size_changed(std::uint64_t size) {
   dirty_ = size > 0 && (dirty_ || size != bytes_.size());
-  written_ = written_ && size > 0;
+  if (size <= first_data_) first_data_ = kNoData;
   bytes_.resize(size);
 }
 

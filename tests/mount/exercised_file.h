@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <random>
 #include <string>
@@ -90,7 +91,11 @@ class ExercisedFile {
   bool exists_ = false;
   bool image_ = false;    ///< at Glance for good: no byte may change
   bool dirty_ = false;    ///< something is there that a close by a writer would send
-  bool written_ = false;  ///< and somebody wrote it, it is not only a size
+  /// The first block that somebody wrote; before it, and where there is none, is a hole: a file that
+  /// only has a size is not sent by close.
+  std::uint64_t first_data_ = kNoData;
+  static constexpr std::uint64_t kNoData = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint64_t kBlock = 4096;  ///< of file systems
   std::string directory_ = "private", name_, bytes_;
   std::map<std::string, std::string> properties_;
   std::vector<Handle> handles_;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 namespace glancefs::mount_test {
 
@@ -42,7 +43,9 @@ void MountedCloud::mount_as(const devcloud::Account& account, const std::string&
                            " -o log=stderr,log-level=info,cache-dir=" + (directory_ / "cache") +
                            ",state-dir=" + (directory_ / "state") + ",shutdown-timeout=5" +
                            (options.empty() ? "" : "," + options);
-  daemon_ = std::make_unique<Background>(line, openrc(account));
+  Environment environment = daemon_environment_;
+  environment.merge(openrc(account));
+  daemon_ = std::make_unique<Background>(line, environment);
   ASSERT_TRUE(daemon_->wait_for_output("mounted on")) << daemon_->output();
 }
 
@@ -73,6 +76,17 @@ std::string MountedCloud::out(const std::string& line) {
 std::string MountedCloud::reason(const std::string& path) {
   return sh("getfattr --absolute-names -n user.glancefs.error --only-values $M/" + path).output;
 }
+
+bool MountedCloud::eventually(const std::function<bool()>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+std::string MountedCloud::pending() { return read_file(mount_point_ + "/.glancefs/pending"); }
 
 std::string MountedCloud::pattern(std::size_t size) {
   std::string text;

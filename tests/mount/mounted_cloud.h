@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -37,6 +38,10 @@ class MountedCloud : public testing::Test {
   std::string out(const std::string& line);
   /// The reason kept for a path below the mount point.
   std::string reason(const std::string& path);
+  /// Whether `holds` comes true within 20 s; for what only the mount itself can tell.
+  static bool eventually(const std::function<bool()>& holds);
+  /// What .glancefs/pending says.
+  std::string pending();
   /// `size` bytes that repeat nowhere.
   static std::string pattern(std::size_t size);
   void write_file(const std::string& path, const std::string& text);
@@ -49,6 +54,7 @@ class MountedCloud : public testing::Test {
   test::TemporaryDirectory directory_;
   std::string mount_point_ = directory_ / "images";
   devcloud::DevCloud cloud_;
+  Environment daemon_environment_;  ///< goes before what openrc() says
   std::unique_ptr<Background> daemon_;
 };
 

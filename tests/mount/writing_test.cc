@@ -11,7 +11,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-class Writing : public MountedCloud, public testing::WithParamInterface<const char*> {
+class KernelWriting : public MountedCloud, public testing::WithParamInterface<const char*> {
  protected:
   void mount_it(const std::string& more = {}) {
     mount(std::string("passthrough=") + GetParam() + (more.empty() ? "" : "," + more));
@@ -33,7 +33,7 @@ class Writing : public MountedCloud, public testing::WithParamInterface<const ch
   }
 };
 
-TEST_P(Writing, GoesThroughTheDaemonOnlyWhereItMust) {
+TEST_P(KernelWriting, GoesThroughTheDaemonOnlyWhereItMust) {
   mount_it();
   const std::uint64_t before = written_by_daemon();
   Background writer("exec 3> " + mount_point_ +
@@ -50,7 +50,7 @@ TEST_P(Writing, GoesThroughTheDaemonOnlyWhereItMust) {
   }
 }
 
-TEST_P(Writing, AppendingAndOverwritingBeforeTheClose) {
+TEST_P(KernelWriting, AppendingAndOverwritingBeforeTheClose) {
   mount_it();
   EXPECT_EQ(sh("python3 - $M/private/a <<'END'\n"
                "import os, sys\n"
@@ -72,7 +72,7 @@ TEST_P(Writing, AppendingAndOverwritingBeforeTheClose) {
   EXPECT_EQ(out("sync $M/private/a; cat $M/private/a"), "01XY4end");
 }
 
-TEST_P(Writing, AMappedFileIsWrittenWhereTheKernelDoesIt) {
+TEST_P(KernelWriting, AMappedFileIsWrittenWhereTheKernelDoesIt) {
   mount_it();
   const Result result =
       sh("python3 - $M/private/a <<'END'\n"
@@ -88,7 +88,7 @@ TEST_P(Writing, AMappedFileIsWrittenWhereTheKernelDoesIt) {
   EXPECT_EQ(out("tail -c 4096 $M/private/a | head -c 4"), "page");
 }
 
-TEST_P(Writing, WhatAnInterruptedCopyLeftIsNoImage) {
+TEST_P(KernelWriting, WhatAnInterruptedCopyLeftIsNoImage) {
   mount_it();
   // A source that never ends is copied until the signal comes.
   ASSERT_EQ(sh("mkfifo $D/source").code, 0);
@@ -110,7 +110,7 @@ TEST_P(Writing, WhatAnInterruptedCopyLeftIsNoImage) {
   EXPECT_EQ(out("cat $M/.glancefs/pending"), "");
 }
 
-TEST_P(Writing, AProgramThatEndsWithoutClosingHasItsImage) {
+TEST_P(KernelWriting, AProgramThatEndsWithoutClosingHasItsImage) {
   mount_it();
   EXPECT_EQ(sh("python3 -c 'import os, sys; f = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT); "
                "os.write(f, b\"data\"); os._exit(0)' $M/private/a")
@@ -119,14 +119,14 @@ TEST_P(Writing, AProgramThatEndsWithoutClosingHasItsImage) {
   EXPECT_TRUE(cloud_.wait_until([&] { return data_of("a") == "data"; }));
 }
 
-TEST_P(Writing, AShellThatKeepsItOpenSendsItWhenItLetsGo) {
+TEST_P(KernelWriting, AShellThatKeepsItOpenSendsItWhenItLetsGo) {
   mount_it();
   EXPECT_EQ(
       sh("exec 3> $M/private/a; echo one >&3; echo two >&3; ls $M/private >&3; exec 3>&-").code, 0);
   EXPECT_EQ(data_of("a"), "one\ntwo\na\n");
 }
 
-TEST_P(Writing, RemovedAfterItsUploadWhatComesLateIsOfNoUse) {
+TEST_P(KernelWriting, RemovedAfterItsUploadWhatComesLateIsOfNoUse) {
   mount_it();
   EXPECT_EQ(sh("python3 - $M/private/a <<'END'\n"
                "import os, sys\n"
@@ -153,7 +153,7 @@ TEST_P(Writing, RemovedAfterItsUploadWhatComesLateIsOfNoUse) {
   EXPECT_EQ(out("ls $M/private; cat $M/.glancefs/pending"), "");
 }
 
-TEST_P(Writing, RemovedWhileItIsWrittenItIsNoImage) {
+TEST_P(KernelWriting, RemovedWhileItIsWrittenItIsNoImage) {
   mount_it();
   EXPECT_EQ(
       sh("exec 3> $M/private/a; echo data >&3; rm $M/private/a; echo more >&3; exec 3>&-").code, 0);
@@ -162,7 +162,7 @@ TEST_P(Writing, RemovedWhileItIsWrittenItIsNoImage) {
   EXPECT_EQ(out("find $D/state -type f -name '*-*'"), "") << "nothing leaks";
 }
 
-TEST_P(Writing, RenamedWhileItIsWrittenItIsTheImageOfThatName) {
+TEST_P(KernelWriting, RenamedWhileItIsWrittenItIsTheImageOfThatName) {
   mount_it();
   EXPECT_EQ(
       sh("exec 3> $M/private/a; echo data >&3; mv $M/private/a $M/community/b; exec 3>&-").code, 0);
@@ -171,7 +171,7 @@ TEST_P(Writing, RenamedWhileItIsWrittenItIsTheImageOfThatName) {
   EXPECT_EQ(cloud_.image_ids().size(), 1U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Passthrough, Writing, testing::Values("auto", "no"),
+INSTANTIATE_TEST_SUITE_P(Passthrough, KernelWriting, testing::Values("auto", "no"),
                          [](const auto& each) { return std::string(each.param); });
 
 }  // namespace

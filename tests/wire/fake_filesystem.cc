@@ -186,8 +186,8 @@ void Filesystem::flush(Handle&, Caller caller, std::stop_token stop) {
   call(parts_->fake.flush, caller, std::move(stop));
 }
 bool Filesystem::sync_uploads(const Handle&) const { return parts_->fake.sync_uploads; }
-
 void Filesystem::sync(Handle&, std::stop_token) { call(parts_->fake.sync); }
+void Filesystem::abandon(std::unique_ptr<Handle> handle) noexcept { release(std::move(handle)); }
 void Filesystem::release(std::unique_ptr<Handle> handle) noexcept {
   if (parts_->fake.release) parts_->fake.release(*handle);
 }
