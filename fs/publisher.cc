@@ -1,5 +1,7 @@
 #include "fs/publisher.h"
 
+#include <algorithm>
+
 #include "base/fd.h"
 #include "base/log.h"
 #include "cache/digest.h"
@@ -141,16 +143,17 @@ class Publisher::Attempt {
   void bring_up_to_date(const Image& known) {
     std::vector<client::Change> changes;
     const auto want = [&](std::string_view key, const std::string& text) {
+      const auto same = [&](const client::Change& change) { return change.key == key; };
       auto change = set_change(known, key, text);
-      if (change) changes.push_back(std::move(*change));
+      if (change && std::ranges::none_of(changes, same)) changes.push_back(std::move(*change));
     };
     if (!known.disk_format) want("disk_format", *wanted_.disk_format);
     if (!known.container_format) want("container_format", *wanted_.container_format);
-    if (!upload_.found()) {
+    if (!upload_.found() || upload_.moved()) {
       want("name", wanted_.name.value_or(""));
       want("visibility", std::string(to_string(wanted_.visibility)));
     }
-    for (const auto& [key, text] : wanted_.properties) want(key, text);
+    for (const auto& [key, text] : upload_.spool().record().properties) want(key, text);
     if (!changes.empty()) images_.update(known.id, changes, stop_);
   }
 

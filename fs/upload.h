@@ -53,6 +53,7 @@ class Upload {
   void apply(const client::Change& change, std::string_view key, std::string_view text);
   /// Another name and directory. EBUSY while an upload runs.
   void move(NodeId directory, const std::string& name);
+  bool moved() const;
 
   /// Begins an upload: no writes until finish() or fail(). EBUSY: one runs already. ESTALE: the
   /// file has been removed. Everything written is durable and the journal knows of it when this
@@ -110,6 +111,7 @@ class Upload {
   State state_ GUARDED_BY(mutex_) = State::kWriting;
   bool dirty_ GUARDED_BY(mutex_) = false;
   bool written_ GUARDED_BY(mutex_) = false;  ///< since it was empty last
+  bool moved_ GUARDED_BY(mutex_) = false;
   unsigned writers_ GUARDED_BY(mutex_) = 0;
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
 };
