@@ -1,11 +1,14 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <syslog.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <climits>
 #include <cstdlib>
 #include <ctime>
 
@@ -21,6 +24,7 @@ struct Sink {
   Mutex mutex;
   Kind kind GUARDED_BY(mutex) = Kind::kStderr;
   Fd file GUARDED_BY(mutex);
+  std::uint64_t lost GUARDED_BY(mutex) = 0;  ///< lines that found no room
   std::atomic<Level> level{Level::kWarning};
 };
 
@@ -67,13 +71,30 @@ std::string line(Level level, std::string_view text) {
                      now.tv_nsec / 1000000, label(level), printable(text));
 }
 
-void put(int fd, std::string_view bytes) {
+// A pipe that nobody empties, or a terminal that is held, must not hold up who logs: what finds no
+// room is lost. False: some of it was.
+bool put(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t done = ::write(fd, bytes.data(), bytes.size());
+    pollfd room{.fd = fd, .events = POLLOUT, .revents = 0};
+    if (::poll(&room, 1, 0) <= 0) return false;
+    // Where there is room, there is for this much.
+    const ssize_t done = ::write(fd, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
     if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return;  // a log that cannot be written has nobody to tell
+    if (done <= 0) return false;  // a log that cannot be written has nobody to tell
     bytes.remove_prefix(static_cast<std::size_t>(done));
   }
+  return true;
+}
+
+// To stderr, with a word about lines before it that were lost.
+void put_counted(const std::string& text) REQUIRES(sink().mutex) {
+  std::uint64_t& lost = sink().lost;
+  if (lost > 0 &&
+      put(STDERR_FILENO,
+          line(Level::kWarning, fmt::format("{} lines of the log found no room", lost)))) {
+    lost = 0;
+  }
+  if (lost > 0 || !put(STDERR_FILENO, text)) ++lost;
 }
 
 }  // namespace
@@ -112,9 +133,8 @@ void write(Level level, std::string_view text) noexcept {
         put(sink().file.get(), line(level, text));
         break;
       case Kind::kStderr:
-        put(STDERR_FILENO, journal
-                               ? fmt::format("<{}>{}\n", syslog_priority(level), printable(text))
-                               : line(level, text));
+        put_counted(journal ? fmt::format("<{}>{}\n", syslog_priority(level), printable(text))
+                            : line(level, text));
         break;
     }
   } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory while logging; the caller goes on

@@ -1,5 +1,7 @@
 #include "fs/publisher.h"
 
+#include <algorithm>
+
 #include "base/fd.h"
 #include "base/log.h"
 #include "cache/digest.h"
@@ -156,17 +158,20 @@ class Publisher::Attempt {
 
   /// What was set on the file since the record was made.
   Image bring_up_to_date(const Image& known) {
-    std::vector<client::Change> changes = draft_fields(wanted_);
-    const auto want = [&](const char* key, const std::string& text) {
-      changes.push_back({.key = key, .value = text});
+    std::vector<client::Change> changes;
+    const auto want = [&](std::string_view key, const std::string& text) {
+      const auto same = [&](const client::Change& change) { return change.key == key; };
+      auto change = set_change(known, key, text);
+      if (change && std::ranges::none_of(changes, same)) changes.push_back(std::move(*change));
     };
     // Formats can only be set before the data comes.
     if (!known.disk_format) want("disk_format", *wanted_.disk_format);
     if (!known.container_format) want("container_format", *wanted_.container_format);
-    if (!upload_.found()) {
+    if (!upload_.found() || upload_.moved()) {
       want("name", wanted_.name.value_or(""));
       want("visibility", std::string(to_string(wanted_.visibility)));
     }
+    for (const auto& [key, text] : upload_.spool().record().properties) want(key, text);
     std::erase_if(changes, [&](const client::Change& change) { return shows(known, change); });
     return changes.empty() ? known : images_.update(known.id, changes, stop_);
   }

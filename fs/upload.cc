@@ -174,6 +174,12 @@ void Upload::move(NodeId directory, const std::string& name, bool whole) {
   save();
   image_.visibility = *visibility;
   image_.name = name;
+  moved_ = true;
+}
+
+bool Upload::moved() const {
+  Lock lock(mutex_);
+  return moved_;
 }
 
 void Upload::begin() {

@@ -85,6 +85,7 @@ class Upload {
   /// Another name and directory. EBUSY while an upload runs. `whole`: the new name says that nobody
   /// will write any more, and the journal learns both at once.
   void move(NodeId directory, const std::string& name, bool whole);
+  bool moved() const;
 
   /// Begins an upload: no writes until finish() or fail(). EBUSY: one runs already, or it is held;
   /// EPERM: the image is complete; ESTALE: the file has been removed; the errno of a write that
@@ -163,6 +164,7 @@ class Upload {
   std::optional<cache::SpoolVersion> seen_ GUARDED_BY(mutex_);
   std::optional<Torn> torn_ GUARDED_BY(mutex_);
   bool held_ GUARDED_BY(mutex_) = false;
+  bool moved_ GUARDED_BY(mutex_) = false;
   unsigned writers_ GUARDED_BY(mutex_) = 0;
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
 };

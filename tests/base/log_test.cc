@@ -1,13 +1,17 @@
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
 #include <fstream>
 #include <sstream>
 #include <system_error>
 
+#include "base/fd.h"
 #include "tests/support/temporary_directory.h"
 
 namespace glancefs {
@@ -48,6 +52,28 @@ TEST_F(Log, TheFileIsPrivate) {
   struct stat status {};
   ASSERT_EQ(::stat(file_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+// `glancefs --foreground 2>&1 | something` that has stopped reading.
+TEST_F(Log, APipeThatNobodyEmptiesHoldsUpNobody) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const Fd in(ends[0]), kept(::dup(STDERR_FILENO));
+  ASSERT_GE(::dup2(ends[1], STDERR_FILENO), 0);
+  ::close(ends[1]);
+  log::open("stderr", log::Level::kInfo);
+  constexpr int kMore = 4000;  // than a pipe takes
+  for (int i = 0; i < kMore; ++i) log::info("line {} of many", i);
+  std::string bytes(1 << 20, '\0');
+  bytes.resize(static_cast<std::size_t>(::read(in.get(), bytes.data(), bytes.size())));
+  EXPECT_THAT(bytes, HasSubstr("line 0 of many\n"));
+  EXPECT_THAT(bytes, Not(HasSubstr(fmt::format("line {} of many", kMore - 1))));
+  log::info("there is room again");
+  bytes.resize(1 << 20);
+  bytes.resize(static_cast<std::size_t>(::read(in.get(), bytes.data(), bytes.size())));
+  ::dup2(kept.get(), STDERR_FILENO);
+  EXPECT_THAT(bytes, HasSubstr("lines of the log found no room\n"));
+  EXPECT_THAT(bytes, HasSubstr("there is room again\n"));
 }
 
 TEST_F(Log, AFileThatCannotBeOpenedIsAnErrorAndTheOldSinkStays) {

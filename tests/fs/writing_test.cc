@@ -383,7 +383,8 @@ TEST_F(Writing, AFileResizedByNameIsSent) {
   rig_.restart();
   rig_.images.fail(Call::kUpload, http(Operation::kUpload, 413, "over the limit, quota"));
   EXPECT_EQ(copy_error("precious"), EDQUOT);
-  resize(rig_.node("private", "a"), 4, nullptr);
+  // It may be sent, under another id, before the call has returned.
+  errno_thrown([&] { resize(rig_.node("private", "a"), 4, nullptr); });
   while (rig_.images.id_of("a").empty() || image("a").status != Status::kActive) {
     std::this_thread::yield();
   }
@@ -513,6 +514,30 @@ TEST_F(Writing, AQueuedImageOfOursIsFilledUnderItsId) {
   EXPECT_EQ(image("q").id, queued.id);
   EXPECT_EQ(image("q").status, Status::kActive);
   EXPECT_EQ(image("q").disk_format, "raw");
+}
+
+TEST_F(Writing, WhatIsSetOnAQueuedImageWhileItIsFilledReachesGlance) {
+  client::Image queued;
+  queued.id = client::new_uuid();
+  queued.name = "q";
+  queued.owner = rig_.images.project();
+  queued.status = Status::kQueued;
+  queued.status_word = "queued";
+  rig_.images.put(queued);
+  rig_.restart();
+  const NodeId node = rig_.node("private", "q");
+  Opened file = files().open(node, O_WRONLY, kWriter, {});
+  write(file, 0, "data");
+  files().rename(rig_.directory_node("private"), "q", rig_.directory_node("community"), "r", 0, {});
+  files().set_xattr(node, "user.glance.tags", "x", XattrMode::kSet, {});
+  files().set_xattr(node, "user.glance.disk_format", "iso", XattrMode::kSet, {});
+  files().flush(*file.handle, kWriter, {});
+  files().release(std::move(file.handle));
+  EXPECT_EQ(image("r").id, queued.id);
+  EXPECT_EQ(image("r").visibility, client::Visibility::kCommunity);
+  EXPECT_EQ(image("r").tags, std::vector<std::string>{"x"});
+  EXPECT_EQ(image("r").disk_format, "iso");
+  EXPECT_THAT(rig_.names("community"), ElementsAre("r"));
 }
 
 TEST_F(Writing, NamesThatGlanceRefusesAreRefusedAtOnce) {

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from glancefs_bench.disk import drop_caches, remove_tree
-from glancefs_bench.programs import run
+from glancefs_bench.programs import Run, run
 from glancefs_bench.servers import DevCloud, Nginx
 
 
@@ -40,16 +40,28 @@ class Api:
     def curl_options(self) -> list[str]:
         return ["-sSf", "-H", f"@{self._header}"]
 
-    def upload(self, name: str, path: str, disk_format: str = "raw") -> str:
-        """Makes an image of a file; its id."""
+    def create(self, name: str, disk_format: str = "raw") -> tuple[str, Run]:
+        """Makes a record without data; its id, and what that cost."""
         record = {"name": name, "disk_format": disk_format, "container_format": "bare",
                   "visibility": "private"}
         created = run("curl", *self.curl_options, "-H", "Content-Type: application/json",
                       "-d", json.dumps(record), f"{self._glance_url}/v2/images")
-        identity = json.loads(created.output)["id"]
-        run("curl", *self.curl_options, "-X", "PUT", "-H", "Content-Type: application/octet-stream",
-            "-T", path, f"{self._glance_url}/v2/images/{identity}/file")
+        return json.loads(created.output)["id"], created
+
+    def put(self, identity: str, path: str) -> Run:
+        """Uploads the data of a record."""
+        return run("curl", *self.curl_options, "-X", "PUT",
+                   "-H", "Content-Type: application/octet-stream", "-T", path,
+                   f"{self._glance_url}/v2/images/{identity}/file")
+
+    def upload(self, name: str, path: str, disk_format: str = "raw") -> str:
+        """Makes an image of a file; its id."""
+        identity, _ = self.create(name, disk_format)
+        self.put(identity, path)
         return identity
+
+    def remove(self, identity: str) -> None:
+        run("curl", *self.curl_options, "-X", "DELETE", f"{self._glance_url}/v2/images/{identity}")
 
 
 class Cloud:

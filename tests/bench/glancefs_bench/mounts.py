@@ -62,13 +62,17 @@ class Mount:
     def cpu_seconds(self) -> float:
         return cpu_seconds(self._process.pid)
 
+    def peak_memory(self) -> float:
+        """The most it has had resident so far, in MiB."""
+        return peak_memory(self._process.pid)
+
     def read_all(self, name: str) -> float:
         """Seconds in which a program reads an image to its end."""
         return run("dd", f"if={self.path(name)}", "of=/dev/null", "bs=1M", "status=none").seconds
 
     def close(self) -> None:
         try:
-            Mount.peaks.append(peak_memory(self._process.pid))
+            Mount.peaks.append(self.peak_memory())
         except (OSError, TypeError):
             pass  # it has ended by itself
         unmount(self._mount_point)

@@ -18,7 +18,7 @@ _NAME = "big"
 
 
 @contextmanager
-def _real_cloud(bench: Bench) -> Iterator[dict[str, str]]:
+def real_cloud(bench: Bench) -> Iterator[dict[str, str]]:
     """Runs one on free ports; the variables of its administrator."""
     program = f"{bench.root}/contrib/realcloud"
     place = {"GLANCEFS_REALCLOUD_DIR": f"{bench.home}/realcloud", "GLANCEFS_KEYSTONE_PORT": "0",
@@ -34,7 +34,7 @@ def _real_cloud(bench: Bench) -> Iterator[dict[str, str]]:
         run(program, "stop", environment=place)
 
 
-def _endpoint(bench: Bench, environment: dict[str, str]) -> str:
+def endpoint(bench: Bench, environment: dict[str, str]) -> str:
     """The address of Glance, which a mount tells."""
     with Mount(bench.glancefs, bench.home, environment) as mount:
         with open(mount.status_path, encoding="utf-8") as status:
@@ -48,7 +48,7 @@ def _measure(bench: Bench, environment: dict[str, str]) -> Iterator[Row]:
     size = min(bench.size, _SIZE)
     path = f"{bench.home}/source.raw"
     disk.make_random(path, size)
-    glance = _endpoint(bench, environment)
+    glance = endpoint(bench, environment)
     api = Api(environment, bench.home, glance)
     identity = api.upload(_NAME, path)
     disk.remove_tree(path)
@@ -85,7 +85,7 @@ def _measure(bench: Bench, environment: dict[str, str]) -> Iterator[Row]:
 
 def rows(bench: Bench) -> Iterator[Row]:
     try:
-        with _real_cloud(bench) as environment:
+        with real_cloud(bench) as environment:
             yield from _measure(bench, environment)
     except (Failed, Missing) as e:
         yield Row("realcloud", "cat of a cold image", note=str(e))
