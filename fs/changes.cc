@@ -12,6 +12,9 @@
 namespace glancefs::fs {
 namespace {
 
+// Longer than any release takes; a program that renames what it still writes waits as long.
+constexpr std::chrono::milliseconds kLongestRelease{2000};
+
 std::string_view key_of_xattr(std::string_view name) {
   if (!name.starts_with(kXattrPrefix)) {
     throw_errno(ENOTSUP, "only user.glance.* attributes can be set");
@@ -88,9 +91,10 @@ void Changes::rename(NodeId from, std::string_view name, NodeId to, std::string_
 // the last one at which an error reaches the program.
 void Changes::rename_upload(const Node& node, NodeId to, const std::string& image_name,
                             std::stop_token stop) {
+  // The kernel tells of the last close later than close(2) returns.
   const bool whole = Uploads::is_local_name(node.upload->image().name.value_or("")) &&
-                     !Uploads::is_local_name(image_name) && !node.upload->has_writers() &&
-                     node.upload->dirty();
+                     !Uploads::is_local_name(image_name) && node.upload->dirty() &&
+                     node.upload->wait_for_writers(kLongestRelease, stop);
   node.upload->move(to, image_name, whole);
   tree_.put(std::make_shared<const client::Image>(node.upload->image()), node.upload);
   if (whole) uploads_.publish(node.upload, std::move(stop));

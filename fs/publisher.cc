@@ -136,6 +136,7 @@ class Publisher::Attempt {
                         .fields = draft_fields(wanted_)};
     try {
       images_.create(draft, stop_);
+      log::info("{} becomes image {}", log::printable(draft.name), draft.id);
     } catch (const client::HttpError& error) {
       if (error.status() != 409) throw;
       // The id belonged to an image that was deleted; such ids stay taken.

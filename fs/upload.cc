@@ -201,7 +201,21 @@ void Upload::open_writer() {
 
 bool Upload::close_writer() {
   Lock lock(mutex_);
-  return --writers_ == 0;
+  if (--writers_ > 0) return false;
+  closed_.notify_all();
+  return true;
+}
+
+bool Upload::wait_for_writers(std::chrono::milliseconds limit, const std::stop_token& stop) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  const std::stop_callback wake(stop, [this] {
+    Lock lock(mutex_);
+    closed_.notify_all();
+  });
+  Lock lock(mutex_);
+  while (writers_ > 0 && !stop.stop_requested() && closed_.wait_until(mutex_, end)) {
+  }
+  return writers_ == 0;
 }
 
 bool Upload::has_writers() const {

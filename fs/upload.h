@@ -94,6 +94,8 @@ class Upload {
   /// True: this was the last one.
   bool close_writer();
   bool has_writers() const;
+  /// Waits until the last writer has gone, at most `limit`; false: somebody still writes.
+  bool wait_for_writers(std::chrono::milliseconds limit, const std::stop_token& stop);
 
   /// One line for .glancefs/pending.
   std::string describe() const;
@@ -115,6 +117,7 @@ class Upload {
   bool held_ GUARDED_BY(mutex_) = false;
   bool torn_ GUARDED_BY(mutex_) = false;  ///< a write has failed
   unsigned writers_ GUARDED_BY(mutex_) = 0;
+  Condition closed_;  ///< writers_ has become 0
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
 };
 

@@ -169,9 +169,10 @@ void Uploads::publish(const std::shared_ptr<Upload>& upload, std::stop_token sto
     upload->fail(describe(std::current_exception()));
     throw;
   }
-  complete(*upload, former_id, image, any.token());
   failures_.clear(node_of_image(image.id));
-  apply_later(*upload, std::move(image), any.token());
+  apply_later(*upload, image, any.token());  // before the journal forgets them
+  complete(*upload, former_id, image, any.token());
+  apply_later(*upload, image, any.token());  // what came in between
 }
 
 // From here on the file is an image like any other; its spool becomes the cache entry, so that what
@@ -190,12 +191,14 @@ void Uploads::complete(Upload& upload, const std::string& former_id, const clien
   due_.erase(&upload);
 }
 
-void Uploads::apply_later(Upload& upload, client::Image image, std::stop_token stop) {
+void Uploads::apply_later(Upload& upload, client::Image& image, std::stop_token stop) {
   const std::vector<client::Change> changes = upload.later();
   if (changes.empty()) return;
   try {
     image = images_.update(image.id, changes, stop);
-    tree_.put(std::make_shared<const client::Image>(std::move(image)));
+    if (upload.state() == Upload::State::kDone) {
+      tree_.put(std::make_shared<const client::Image>(image));
+    }
   } catch (...) {
     failures_.record("setting what was set during the upload", node_of_image(image.id),
                      std::current_exception());

@@ -75,7 +75,7 @@ class Uploads {
   void expire(const std::shared_ptr<Upload>& upload);
   void complete(Upload& upload, const std::string& former_id, const client::Image& image,
                 std::stop_token stop);
-  void apply_later(Upload& upload, client::Image image, std::stop_token stop);
+  void apply_later(Upload& upload, client::Image& image, std::stop_token stop);
   void work();
 
   // Constant after construction.
