@@ -1,7 +1,6 @@
 #include "cache/spool_journal.h"
 
 #include <fcntl.h>
-
 #include <unistd.h>
 
 #include <array>

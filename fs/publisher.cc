@@ -10,6 +10,7 @@
 #include "fs/disk_format.h"
 #include "fs/failures.h"
 #include "fs/spool_source.h"
+#include "fs/xattrs.h"
 
 namespace glancefs::fs {
 namespace {
@@ -138,6 +139,7 @@ class Publisher::Attempt {
                         .fields = draft_fields(wanted_)};
     try {
       images_.create(draft, stop_);
+      log::info("{} becomes image {}", log::printable(draft.name), draft.id);
     } catch (const client::HttpError& error) {
       if (error.status() != 409) throw;
       // The id belonged to an image that was deleted; such ids stay taken.

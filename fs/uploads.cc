@@ -173,9 +173,10 @@ void Uploads::run(Upload& upload, const std::stop_token& stop) {
     upload.fail(describe(std::current_exception()));
     throw;
   }
-  complete(upload, former_id, image);
   failures_.clear(node_of_image(image.id));
-  apply_later(upload, std::move(image), stop);
+  apply_later(upload, image, stop);  // before the journal forgets them
+  complete(upload, former_id, image);
+  apply_later(upload, image, stop);  // what came in between
 }
 
 // What happened while it was sent, too late to be noticed on its way.
@@ -238,12 +239,14 @@ void Uploads::keep_late(Upload& upload) {
   add(upload.shared_spool(), std::move(image), false)->hold(record.error);
 }
 
-void Uploads::apply_later(Upload& upload, client::Image image, const std::stop_token& stop) {
+void Uploads::apply_later(Upload& upload, client::Image& image, const std::stop_token& stop) {
   const std::vector<client::Change> changes = upload.later();
   if (changes.empty()) return;
   try {
     image = images_.update(image.id, changes, stop);
-    tree_.put(std::make_shared<const client::Image>(std::move(image)));
+    if (upload.state() == Upload::State::kDone) {
+      tree_.put(std::make_shared<const client::Image>(image));
+    }
   } catch (...) {
     failures_.record("setting what was set during the upload", node_of_image(image.id),
                      std::current_exception());

@@ -97,7 +97,7 @@ class Uploads {
   void complete(Upload& upload, const std::string& former_id, const client::Image& image);
   void settle(Upload& upload);
   void keep_late(Upload& upload);
-  void apply_later(Upload& upload, client::Image image, const std::stop_token& stop);
+  void apply_later(Upload& upload, client::Image& image, const std::stop_token& stop);
   void send(const std::shared_ptr<Upload>& upload);
   void schedule(const std::shared_ptr<Upload>& upload, std::chrono::milliseconds delay);
   void forget(const Upload& upload);

@@ -168,6 +168,16 @@ TEST_F(Recovering, TemporaryFilesStayForADay) {
   EXPECT_TRUE(journal_is_empty());
 }
 
+TEST_F(Recovering, TemporaryFilesGoWhileTheMountLasts) {
+  die_while_writing(".a.XyZ", "data");
+  edit_record([](SpoolRecord& record) {
+    record.changed -= std::chrono::hours(24) - std::chrono::milliseconds(500);
+  });
+  rig_.restart();
+  while (!journal_is_empty()) std::this_thread::yield();
+  EXPECT_THAT(rig_.names("private"), IsEmpty());
+}
+
 TEST_F(Recovering, ATemporaryFileOfAnEarlierMountCanBeGivenItsName) {
   die_while_writing(".a.XyZ", "data");
   rig_.restart();

@@ -154,6 +154,20 @@ TEST_F(Writing, ADotNameIsSentWhenItGetsItsName) {
   EXPECT_THAT(rig_.names("private"), ElementsAre("a"));
 }
 
+// The kernel sends the release when close(2) has returned: it may come after the rename.
+TEST_F(Writing, ARenameWaitsForTheLastCloseToBeKnown) {
+  auto [entry, file] = create(".a.XyZ", O_RDWR | O_CREAT | O_EXCL);
+  write(file, 0, "data");
+  files().flush(*file.handle, kWriter, {});
+  const NodeId directory = rig_.directory_node("private");
+  auto renaming = std::async(std::launch::async,
+                             [&] { files().rename(directory, ".a.XyZ", directory, "a", 0, {}); });
+  EXPECT_EQ(renaming.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  files().release(std::move(file.handle));
+  renaming.get();
+  EXPECT_EQ(image("a").status, Status::kActive);
+}
+
 TEST_F(Writing, AnErrorOfTheRenameReachesTheProgram) {
   auto [entry, file] = create(".a.XyZ", O_RDWR | O_CREAT | O_EXCL);
   write(file, 0, "data");
@@ -412,7 +426,12 @@ TEST_F(Writing, AttributesSetDuringTheUploadArriveAfterIt) {
   ASSERT_TRUE(rig_.images.wait_for_waiting(Call::kUpload, 1));
   files().set_xattr(entry.node, "user.glance.os_distro", "debian", XattrMode::kSet, {});
   EXPECT_EQ(rig_.images.calls(Call::kUpdate), 0);
+  // Until they are at Glance the journal has them: the daemon may die in between.
+  rig_.images.hold(Call::kUpdate);
   rig_.images.release(Call::kUpload);
+  ASSERT_TRUE(rig_.images.wait_for_waiting(Call::kUpdate, 1));
+  EXPECT_FALSE(std::filesystem::is_empty(rig_.directory / "state"));
+  rig_.images.release(Call::kUpdate);
   closing.get();
   EXPECT_EQ(*client::find_property(image("a").properties, "os_distro"), "debian");
   files().release(std::move(file.handle));

@@ -1,6 +1,8 @@
 // What goes wrong under a mount: the exact errno, in bounded time, and nothing lost.
 #include <signal.h>
 
+#include <filesystem>
+
 #include "tests/mount/mounted_cloud.h"
 
 namespace glancefs::mount_test {
@@ -230,6 +232,27 @@ TEST_F(BadDays, AKilledDaemonsUploadIsFinishedByTheNextMount) {
     return image && image->status == "active";
   }));
   EXPECT_EQ(sh("cmp $D/a $M/private/a").code, 0);
+}
+
+TEST_F(BadDays, AKilledDaemonsUploadWaitsToBeAskedForOrGoesAsTheNextMountIsTold) {
+  for (const std::string recover : {"keep", "discard"}) {
+    mount();
+    const auto copy = stalled_copy(3'000'000);
+    kill_daemon();
+    EXPECT_NE(copy->wait(), 0);
+    cloud_.clear_faults();
+    mount("recover=" + recover);
+    const bool kept = recover == "keep";
+    EXPECT_EQ(pending().find("private/a  kept") == 0, kept) << pending();
+    EXPECT_EQ(sh("[ -e $M/private/a ]").code, kept ? 0 : 1);
+    if (kept) {
+      EXPECT_EQ(sh("setfattr -n user.glancefs.upload -v 1 $M/private/a && rm $M/private/a").code,
+                0);
+    }
+    EXPECT_EQ(cloud_.image_ids().size(), 0U);
+    unmount();
+    EXPECT_TRUE(std::filesystem::is_empty(directory_ / "state"));
+  }
 }
 
 TEST_F(BadDays, StoresWithoutRangesAreReadByOneStream) {

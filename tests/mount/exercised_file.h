@@ -89,10 +89,10 @@ class ExercisedFile {
   std::deque<std::string> done_;
 
   bool exists_ = false;
-  bool image_ = false;    ///< at Glance for good: no byte may change
-  bool dirty_ = false;    ///< something is there that a close by a writer would send
-  /// The first block that somebody wrote; before it, and where there is none, is a hole: a file that
-  /// only has a size is not sent by close.
+  bool image_ = false;  ///< at Glance for good: no byte may change
+  bool dirty_ = false;  ///< something is there that a close by a writer would send
+  /// The first block that somebody wrote; before it, and where there is none, is a hole: a file
+  /// that only has a size is not sent by close.
   std::uint64_t first_data_ = kNoData;
   static constexpr std::uint64_t kNoData = std::numeric_limits<std::uint64_t>::max();
   static constexpr std::uint64_t kBlock = 4096;  ///< of file systems

@@ -43,13 +43,15 @@ struct File {
   bool certain = false;            ///< a program was told that it is there
   bool may_be_gone = false;        ///< a rm was cut short
   std::string distro;              ///< user.glance.os_distro that was set; "": none
+  std::string history;             ///< what was done to it, for people
 };
 
 class RandomKills : public MountedCloud {
  protected:
   using Random = std::mt19937_64;
   struct Counts {
-    std::uint64_t kills = 0, in_flight = 0, unfinished = 0, lost = 0, half_visible = 0;
+    std::atomic<std::uint64_t> kills{0};
+    std::uint64_t in_flight = 0, unfinished = 0, lost = 0, half_visible = 0;
     std::atomic<std::uint64_t> done{0}, failed{0};
   };
 
@@ -98,15 +100,16 @@ class RandomKills : public MountedCloud {
   void write_one(const std::string& name, std::uint64_t choice, std::vector<File>& files) {
     const std::string source = directory_ / name;
     write_file(source, bytes_of(name));
+    // Without exec the shell would close the file, and keep an error to itself.
     static constexpr std::array kPrograms{"cp S T", "dd if=S of=T bs=64K status=none",
-                                          "rsync -aX S T", "mv S T", "cat S > T"};
+                                          "rsync -aX S T", "mv S T", "exec cat S > T"};
     std::string line = kPrograms.at(choice % kPrograms.size());
     line.replace(line.find('S'), 1, source);
     line.replace(line.rfind('T'), 1, mount_point_ + "/private/" + name);
     File file;
     file.key = name;
     file.names = {name};
-    file.certain = told("[ -d $M/private ] && " + line);
+    file.certain = told(file, "[ -d $M/private ] && " + line);
     file.may_be_gone = !file.certain;
     files.push_back(std::move(file));
     std::filesystem::remove(source);
@@ -118,20 +121,25 @@ class RandomKills : public MountedCloud {
     if (choice == 5) {
       const std::string next = file.names.front() + "r";
       file.names.push_back(next);
-      const bool done = told("mv " + path + " " + mount_point_ + "/private/" + next);
+      const bool done = told(file, "mv " + path + " " + mount_point_ + "/private/" + next);
       if (done) file.names = {next};
     } else if (choice == 6) {
       file.may_be_gone = true;
       file.certain = false;
-      if (told("rm " + path)) file.names.clear();
-    } else if (told("setfattr -n user.glance.os_distro -v " + file.key + " " + path)) {
+      if (told(file, "rm " + path)) file.names.clear();
+    } else if (told(file, "setfattr -n user.glance.os_distro -v " + file.key + " " + path)) {
       file.distro = file.key;
     }
   }
 
   // Whether the program says that it has done it.
-  bool told(const std::string& line) {
-    const bool done = sh(line, std::chrono::seconds(120)).code == 0;
+  bool told(File& file, const std::string& line) {
+    const std::uint64_t before = counts_.kills;
+    const Result result = sh(line, std::chrono::seconds(120));
+    const bool done = result.code == 0;
+    file.history += "\n  after kill " + std::to_string(before) + ": " + line + ": " +
+                    std::to_string(result.code) + " (kills: " + std::to_string(counts_.kills) +
+                    ") " + result.output;
     ++(done ? counts_.done : counts_.failed);
     const Lock lock(mutex_);
     ++operations_;
@@ -168,6 +176,7 @@ class RandomKills : public MountedCloud {
   void kill_and_mount() {
     set_mounted(false);
     kill_daemon();
+    EXPECT_FALSE(std::filesystem::exists(mount_point_ + "/private"));
     ++counts_.kills;
     if (uploads_in_journal() > 0) ++counts_.in_flight;
     mount();
@@ -229,7 +238,7 @@ class RandomKills : public MountedCloud {
       EXPECT_LE(here.size(), 1U) << file.key;
       if (here.empty()) {
         if (file.certain) ++counts_.lost;
-        EXPECT_FALSE(file.certain) << file.key << " is lost";
+        EXPECT_FALSE(file.certain) << file.key << " is lost" << file.history;
         continue;
       }
       check_image(here.front(), file);
