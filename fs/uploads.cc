@@ -135,6 +135,7 @@ void Uploads::drop(cache::Spool& spool, const std::string& why) {
                log::printable(record.name), spool.size(), why);
   if (record.state != cache::SpoolState::kWriting && !record.found) {
     publisher_.withdraw(record.image_id, ending_.get_token());
+    tree_.erase(record.image_id);
   }
   spool.discard();
 }
@@ -276,9 +277,10 @@ bool Uploads::wait_settled(const std::string& image_id, std::stop_token stop) {
     changed_.notify_all();
   });
   Lock lock(mutex_);
-  while (!stop.stop_requested()) {
+  while (true) {
     const auto found = std::ranges::find_if(all_, is_its);
     if (found == all_.end()) return true;
+    if (stop.stop_requested()) throw_errno(ECANCELED, "interrupted");
     // Without writers the cache is taking the file over, which has an end.
     if (!found->second->has_writers()) {
       changed_.wait(mutex_);
@@ -286,7 +288,6 @@ bool Uploads::wait_settled(const std::string& image_id, std::stop_token stop) {
       return false;
     }
   }
-  return false;
 }
 
 void Uploads::forget(const Upload& upload) {

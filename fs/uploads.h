@@ -64,7 +64,7 @@ class Uploads {
   /// The last writer has gone.
   void release(const std::shared_ptr<Upload>& upload);
   /// Waits until the spool of an image that was just uploaded has become part of the cache, for
-  /// which whoever wrote it must let go. False: he has not for a second, or `stop` was requested.
+  /// which whoever wrote it must let go. False: he has not for a second. ECANCELED after `stop`.
   bool wait_settled(const std::string& image_id, std::stop_token stop);
   /// Forgets the file and its bytes, also in the middle of an upload.
   void remove(const std::shared_ptr<Upload>& upload, std::stop_token stop);

@@ -174,8 +174,8 @@ TEST_F(Recovering, TemporaryFilesGoWhileTheMountLasts) {
     record.changed -= std::chrono::hours(24) - std::chrono::milliseconds(500);
   });
   rig_.restart();
-  while (!journal_is_empty()) std::this_thread::yield();
-  EXPECT_THAT(rig_.names("private"), IsEmpty());
+  while (!rig_.names("private").empty()) std::this_thread::yield();
+  EXPECT_TRUE(journal_is_empty());
 }
 
 TEST_F(Recovering, ATemporaryFileOfAnEarlierMountCanBeGivenItsName) {
