@@ -14,6 +14,7 @@
 #include "cache/store.h"
 #include "fs/failures.h"
 #include "fs/publisher.h"
+#include "fs/site_formats.h"
 #include "fs/tree.h"
 #include "fs/upload.h"
 
@@ -27,6 +28,7 @@ struct UploadsConfig {
   /// for programs that close and open again (qemu-img does it three times).
   std::chrono::milliseconds delay{5000};
   PublisherConfig publisher{};
+  ImageFormat fallback_format{};  ///< of files whose bytes say nothing
 };
 
 /// Thread-safe.
@@ -54,6 +56,8 @@ class Uploads {
   /// Forgets the file and its bytes, also in the middle of an upload.
   void remove(const std::shared_ptr<Upload>& upload, std::stop_token stop);
 
+  SiteFormats& formats() noexcept { return formats_; }
+
   /// One line for each file that is not at Glance yet.
   std::string pending() const;
 
@@ -77,6 +81,7 @@ class Uploads {
   cache::Spools& spools_;
   Tree& tree_;
   Failures& failures_;
+  SiteFormats formats_;
   Publisher publisher_;
   std::stop_source ending_;
 
