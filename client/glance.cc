@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "client/change.h"
 #include "client/glance_request.h"
 #include "client/image_download.h"
@@ -12,6 +13,7 @@
 #include "client/image_listing.h"
 #include "client/image_transfer.h"
 #include "client/retry.h"
+#include "client/site_json.h"
 
 namespace glancefs::client {
 namespace {
@@ -150,6 +152,24 @@ Quota Glance::quota(std::stop_token stop) {
     if (error.status() == 404) return {};  // before 2.13, or no limits here
     throw;
   }
+}
+
+Site Glance::site(std::stop_token stop) {
+  const Response schema = session_.call(request_for("GET", "/v2/schemas/image"), Operation::kOther,
+                                        false, nullptr, nullptr, stop);
+  auto site = parse_schema(schema.body);
+  if (!site) {
+    not_as_asked(Operation::kOther, "GET /v2/schemas/image", schema, "not the schema of images");
+  }
+  try {
+    const Response versions = session_.call(request_for("GET", "/versions"), Operation::kOther,
+                                            false, nullptr, nullptr, std::move(stop));
+    site->api_minor = parse_versions(versions.body);
+  } catch (const HttpError& error) {
+    // Frontends may pass on /v2 alone.
+    log::debug("the versions of the image service are not known: {}", error.what());
+  }
+  return *std::move(site);
 }
 
 }  // namespace glancefs::client

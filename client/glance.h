@@ -22,6 +22,7 @@ class Glance : public Images {
                std::stop_token stop) override;
   void remove(std::string_view id, std::stop_token stop) override;
   Quota quota(std::stop_token stop) override;
+  Site site(std::stop_token stop) override;
 
  private:
   Session& session_;

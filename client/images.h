@@ -102,6 +102,14 @@ struct Quota {
   std::optional<std::uint64_t> count_limit, count_used;  ///< images
 };
 
+/// What there is to know of a site before it gets an image.
+struct Site {
+  /// The words it takes for disk_format and container_format, in its order. Empty: not limited.
+  std::vector<std::string> disk_formats, container_formats;
+  /// N of the API version 2.N that it calls the current one; absent: it does not tell.
+  std::optional<unsigned> api_minor;
+};
+
 /// Whether a store gave the range, or gives only whole images.
 enum class Delivery { kComplete, kRangesRefused };
 
@@ -154,6 +162,10 @@ class Images {
 
   /// Empty fields when the site has no limits.
   virtual Quota quota(std::stop_token stop) = 0;
+
+  /// Asked once, not repeated by the implementation: an upload can go on without the answer. An
+  /// absent list of versions is no error.
+  virtual Site site(std::stop_token stop) = 0;
 };
 
 /// A new random UUID (version 4), lower case.

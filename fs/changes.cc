@@ -135,7 +135,13 @@ void Changes::set_xattr(NodeId node, std::string_view name, std::string_view val
   }
   const std::optional<client::Change> change = set_change(image, key, value);
   if (!change) return;
-  if (known.upload) return known.upload->apply(*change, key, value);
+  if (known.upload) {
+    uploads_.formats().check_word(key, value);
+    known.upload->apply(*change, key, value);
+    // Whoever sets something on a file that was refused is putting right what it was refused for.
+    if (known.upload->state() == Upload::State::kFailed) uploads_.publish_later(known.upload);
+    return;
+  }
   update(known, {*change}, std::move(stop));
 }
 

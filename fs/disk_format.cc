@@ -36,12 +36,6 @@ constexpr std::size_t kTarHeader = 512;
 constexpr std::size_t kTarNameLength = 100;
 constexpr std::size_t kTarMagicOffset = 257;
 
-std::string read_text(const ReadAt& read, std::uint64_t offset, std::size_t size) {
-  std::string text(size, '\0');
-  text.resize(std::min(size, read(offset, std::as_writable_bytes(std::span(text)))));
-  return text;
-}
-
 // An appliance is a tar archive that begins with its description.
 bool is_appliance(std::string_view head) {
   if (head.size() < kTarHeader || head.substr(kTarMagicOffset, 5) != "ustar") return false;
@@ -54,6 +48,12 @@ bool is_appliance(std::string_view head) {
 }
 
 }  // namespace
+
+std::string read_text(const ReadAt& read, std::uint64_t offset, std::size_t size) {
+  std::string text(size, '\0');
+  text.resize(std::min(size, read(offset, std::as_writable_bytes(std::span(text)))));
+  return text;
+}
 
 ImageFormat detect_format(std::uint64_t size, const ReadAt& read) {
   const std::string head = read_text(read, 0, kTarHeader);

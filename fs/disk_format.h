@@ -19,6 +19,9 @@ struct ImageFormat {
 /// Reads up to into.size() bytes at an offset; fewer only at the end.
 using ReadAt = std::function<std::size_t(std::uint64_t offset, std::span<std::byte> into)>;
 
+/// Up to `size` bytes at `offset`; fewer only at the end.
+std::string read_text(const ReadAt& read, std::uint64_t offset, std::size_t size);
+
 /// Looks at magic bytes: qcow2, vmdk (sparse, stream-optimised, descriptor), vhd (not of fixed
 /// size), vhdx, vdi, iso, ploop, ova (a tar whose first member is an .ovf); everything else is raw
 /// (qed, luks and partition tables too: Glance stores them as raw). Never parses further: contents

@@ -21,6 +21,7 @@
 #include "cache/spool.h"
 #include "cache/store.h"
 #include "client/images.h"
+#include "fs/disk_format.h"
 #include "fs/recover.h"
 #include "fs/verify.h"
 #include "fs/xattr_list.h"
@@ -129,6 +130,7 @@ struct Config {
   mode_t umask = 0;
   std::chrono::milliseconds metadata_ttl{30000};  ///< how old the catalogue may be
   std::chrono::milliseconds read_timeout{60000};  ///< how long one read may wait
+  ImageFormat fallback_format;                    ///< of files whose bytes say nothing
   unsigned connections = 8;                       ///< downloads at once
   Verify verify = Verify::kFull;
   std::uint64_t memory_limit = 64ULL << 20;  ///< bytes, of which half may be image data

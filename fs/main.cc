@@ -65,6 +65,8 @@ Config filesystem_config(const Options& options, const Paths& paths,
   config.show_hidden = options.hidden;
   config.allow_delete = options.removal;
   config.xattrs = options.xattrs;
+  config.fallback_format = {.disk_format = options.disk_format,
+                            .container_format = options.container_format};
   config.uid = options.uid;
   config.gid = options.gid;
   config.umask = options.umask;

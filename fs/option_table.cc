@@ -69,6 +69,8 @@ constexpr std::array kTable{
   Option{kFiles, kFlag, "delete", "", "yes", "let rm delete images", store<&Options::removal, parse_flag>},
   Option{kFiles, kFlag, "hidden", "", "no", "show images that are marked as hidden, too", store<&Options::hidden, parse_flag>},
   Option{kFiles, kValue, "xattrs", "WHICH", "all", "extended attributes that are listed: all, or settable for rsync -X", store<&Options::xattrs, parse_xattrs>},
+  Option{kFiles, kValue, "disk-format", "NAME", "raw", "disk_format of new images whose bytes do not tell", store<&Options::disk_format, parse_format>},
+  Option{kFiles, kValue, "container-format", "NAME", "bare", "container_format of such images", store<&Options::container_format, parse_format>},
 
   Option{kCache, kValue, "cache-dir", "DIR", "", "where image data are kept (default: /var/cache/glancefs or ~/.cache/glancefs)", store<&Options::cache_directory, parse_text>},
   Option{kCache, kValue, "cache-size", "SIZE", "25%", "most that is kept there: 10G, or a share of the file system", store<&Options::cache_size, parse_amount>},

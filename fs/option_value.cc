@@ -67,6 +67,16 @@ std::uint64_t Amount::of(std::uint64_t whole) const noexcept {
 
 std::string parse_text(const std::string& word) { return word; }
 
+std::string parse_format(const std::string& word) {
+  constexpr std::size_t kLongest = 64;
+  constexpr std::string_view kTaken = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+  if (word.empty() || word.size() > kLongest ||
+      word.find_first_not_of(kTaken) != std::string::npos) {
+    throw std::invalid_argument("expected the name of a format such as qcow2: a-z 0-9 _ -");
+  }
+  return word;
+}
+
 Amount parse_amount(const std::string& word) {
   static constexpr const char* kExpected =
       "expected a size such as 512M or 10G, or a share such as 80%";

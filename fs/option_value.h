@@ -43,6 +43,8 @@ mode_t parse_umask(const std::string& word);
 /// A number, or a name of the password or group database.
 uid_t parse_user(const std::string& word);
 gid_t parse_group(const std::string& word);
+/// a-z 0-9 _ - and at most 64 of them; whether there is such a format the site says.
+std::string parse_format(const std::string& word);
 log::Level parse_log_level(const std::string& word);
 
 }  // namespace glancefs::fs

@@ -72,6 +72,7 @@ struct Options {
   bool removal = false;  ///< whether rm deletes images
   bool hidden = false;   ///< show images with os_hidden
   XattrList xattrs = XattrList::kAll;
+  std::string disk_format, container_format;  ///< of files whose bytes say nothing
 
   bool insecure = false;  ///< do not check certificates
   /// The options os-* by the names of their OS_* variables. May hold secrets.

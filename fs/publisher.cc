@@ -7,7 +7,6 @@
 #include "cache/digest.h"
 #include "client/change.h"
 #include "client/retry.h"
-#include "fs/disk_format.h"
 #include "fs/failures.h"
 #include "fs/spool_source.h"
 #include "fs/xattrs.h"
@@ -56,20 +55,16 @@ std::vector<client::Change> draft_fields(const Image& image) {
 /// One publish().
 class Publisher::Attempt {
  public:
-  Attempt(const PublisherConfig& config, client::Images& images, Upload& upload,
-          const std::string& algorithm, std::stop_token stop)
+  Attempt(const PublisherConfig& config, client::Images& images, SiteFormats& formats,
+          Upload& upload, const std::string& algorithm, std::stop_token stop)
       : config_(config),
         images_(images),
+        formats_(formats),
         upload_(upload),
         stop_(std::move(stop)),
         wanted_(upload.image()),
         source_(upload, algorithm) {
-    const ImageFormat format = detect_format(
-        upload_.spool().size(), [this](std::uint64_t offset, std::span<std::byte> into) {
-          return upload_.spool().read(offset, into);
-        });
-    if (!wanted_.disk_format) wanted_.disk_format = format.disk_format;
-    if (!wanted_.container_format) wanted_.container_format = format.container_format;
+    formats_.declare(wanted_, upload_.spool());
   }
 
   /// The finished image, or nullopt: once more.
@@ -81,6 +76,7 @@ class Publisher::Attempt {
       source_.restart();  // an attempt before this one may have read some of it
       images_.upload(upload_.image().id, source_, stop_);
     } catch (const client::HttpError& error) {
+      if (error.status() == 415) formats_.learn(wanted_, upload_.spool());
       // An answer may be lost although all went well.
       std::optional<Image> image = settled();
       if (image && proven(*image)) return image;
@@ -116,6 +112,7 @@ class Publisher::Attempt {
     std::optional<Image> known = images_.show(upload_.image().id, stop_);
     // What was set on the file while its upload ran may not have reached the image.
     if (known && proven(*known)) return bring_up_to_date(*known);
+    formats_.check(wanted_, upload_.spool(), stop_);
     if (known && known->status == Status::kQueued && !poisoned(*known)) {
       bring_up_to_date(*known);
       return std::nullopt;
@@ -214,6 +211,7 @@ class Publisher::Attempt {
 
   const PublisherConfig& config_;
   client::Images& images_;
+  SiteFormats& formats_;
   Upload& upload_;
   const std::stop_token stop_;
   Image wanted_;
@@ -231,7 +229,7 @@ void Publisher::withdraw(const std::string& id, std::stop_token stop) noexcept {
 
 client::Image Publisher::publish(Upload& upload, const std::string& algorithm,
                                  std::stop_token stop) {
-  Attempt attempt(config_, images_, upload, algorithm, stop);
+  Attempt attempt(config_, images_, formats_, upload, algorithm, stop);
   try {
     for (int left = config_.attempts; left > 0; --left) {
       const std::optional<Image> image = attempt.run(left == 1);

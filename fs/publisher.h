@@ -6,6 +6,7 @@
 #include <string>
 
 #include "client/images.h"
+#include "fs/site_formats.h"
 #include "fs/upload.h"
 
 namespace glancefs::fs {
@@ -22,8 +23,11 @@ struct PublisherConfig {
 /// Thread-safe; one call at a time for one Upload.
 class Publisher {
  public:
-  /// `images` must outlive it.
-  Publisher(PublisherConfig config, client::Images& images) : config_(config), images_(images) {}
+  /// `images` and `formats` must outlive it.
+  Publisher(PublisherConfig config, client::Images& images, SiteFormats& formats)
+      : config_(config),
+        images_(images),
+        formats_(formats) {}
 
   /// Uploads what `upload` (which has begun()) holds and answers the image once Glance shows it
   /// active with the right size and hash. Otherwise throws, and Glance is left without the image,
@@ -40,6 +44,7 @@ class Publisher {
   class Attempt;
   const PublisherConfig config_;
   client::Images& images_;
+  SiteFormats& formats_;
 };
 
 }  // namespace glancefs::fs

@@ -50,7 +50,8 @@ Uploads::Uploads(UploadsConfig config, client::Images& images, cache::Store& sto
       spools_(spools),
       tree_(tree),
       failures_(failures),
-      publisher_(config_.publisher, images),
+      formats_(images, config_.fallback_format),
+      publisher_(config_.publisher, images, formats_),
       queue_(config_.at_once, [this](const std::shared_ptr<Upload>& upload) { send(upload); }) {
   recover();
 }

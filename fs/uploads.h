@@ -16,6 +16,7 @@
 #include "fs/failures.h"
 #include "fs/publisher.h"
 #include "fs/recover.h"
+#include "fs/site_formats.h"
 #include "fs/tree.h"
 #include "fs/upload.h"
 #include "fs/upload_queue.h"
@@ -32,6 +33,7 @@ struct UploadsConfig {
   std::size_t at_once = 4;  ///< uploads that run at the same time, whoever waits for them
   PublisherConfig publisher{};
   Recover recover = Recover::kAuto;
+  ImageFormat fallback_format{};  ///< of files whose bytes say nothing
 };
 
 /// Thread-safe.
@@ -76,6 +78,8 @@ class Uploads {
   /// mount.
   void drain(UploadQueue::Time until, const std::stop_token& stop);
 
+  SiteFormats& formats() noexcept { return formats_; }
+
   /// One line for each file that is not at Glance yet.
   std::string pending() const;
 
@@ -110,6 +114,7 @@ class Uploads {
   cache::Spools& spools_;
   Tree& tree_;
   Failures& failures_;
+  SiteFormats formats_;
   Publisher publisher_;
   std::stop_source ending_;
 

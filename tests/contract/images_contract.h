@@ -327,6 +327,13 @@ TYPED_TEST_P(ImagesContract, Removes) {
   EXPECT_EQ(this->error_of([&] { this->images().remove(foreign, {}); }), EACCES);
 }
 
+TYPED_TEST_P(ImagesContract, TellsWhatTheSiteTakes) {
+  const Site site = this->images().site({});
+  EXPECT_THAT(site.disk_formats, testing::IsSupersetOf({"raw", "qcow2", "iso"}));
+  EXPECT_THAT(site.container_formats, testing::IsSupersetOf({"bare", "ova"}));
+  EXPECT_EQ(site.api_minor, 15U);
+}
+
 TYPED_TEST_P(ImagesContract, NothingHappensAfterStop) {
   const std::string id = this->service_.add("a", "12345");
   const Image image = this->shown(id);
@@ -343,6 +350,7 @@ TYPED_TEST_P(ImagesContract, NothingHappensAfterStop) {
   EXPECT_EQ(this->error_of([&] { images.show(id, token); }), ECANCELED);
   EXPECT_EQ(this->error_of([&] { images.download(image, {0, 5}, sink, token); }), ECANCELED);
   EXPECT_EQ(this->error_of([&] { images.remove(id, token); }), ECANCELED);
+  EXPECT_EQ(this->error_of([&] { images.site(token); }), ECANCELED);
   EXPECT_TRUE(images.show(id, {}));
 }
 
@@ -352,6 +360,7 @@ REGISTER_TYPED_TEST_SUITE_P(ImagesContract, ListsWhatIsVisible, ListsHiddenOnesA
                             TheSinksErrorsPassUnchanged, CreatesAndFills, ACreateMayBeRepeated,
                             UploadsOnlyOnce, AnEmptyImage, AnUploadThatStopsCanBeRepeated,
                             UpdatesEveryKindOfField, RefusedUpdatesSayWhy, UpdatesAreAllOrNothing,
-                            PropertiesAreLimited, Removes, NothingHappensAfterStop);
+                            PropertiesAreLimited, Removes, TellsWhatTheSiteTakes,
+                            NothingHappensAfterStop);
 
 }  // namespace glancefs::client

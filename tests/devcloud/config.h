@@ -66,8 +66,11 @@ struct Config {
   std::uint64_t image_size_cap = 1ULL << 40U;
   std::optional<std::uint64_t> user_storage_quota;  ///< bytes
   std::optional<KeystoneLimits> limits;             ///< none: /info/usage is {}
-  /// From Glance 30 on: bytes that do not match disk_format are 415 and poison the record.
-  bool require_format_match = false;
+  /// As Glance 30 and later: API 2.17, and bytes that it looks into and refuses are 415 at their
+  /// end, which poisons the record.
+  bool inspects = false;
+  bool require_format_match = true;     ///< where it inspects: the setting of this name
+  bool partition_tables_matter = true;  ///< where it inspects: gpt_safety_checks_nonfatal is empty
 };
 
 }  // namespace glancefs::devcloud

@@ -255,6 +255,51 @@ TEST_F(FaultTest, CountsRequestsByPattern) {
   EXPECT_EQ(cloud_.requests("PUT"), 0U);
 }
 
+class InspectingTest : public DevCloudTest {
+ protected:
+  InspectingTest() : DevCloudTest(config()) {}
+  static Config config() {
+    Config config;
+    config.inspects = true;
+    return config;
+  }
+  std::string queued(const std::string& disk_format, const std::string& container = "bare") {
+    Image image = image_named("a");
+    image.disk_format = disk_format;
+    image.container_format = container;
+    return cloud_.add_image(image);
+  }
+  int upload(const std::string& disk_format, const std::string& data) {
+    return status(put(queued(disk_format), data));
+  }
+};
+
+TEST_F(InspectingTest, RefusesAtTheEndAndPoisons) {
+  const std::string id = queued("qcow2");
+  const auto answer = put(id, "anything");
+  ASSERT_EQ(status(answer), 415);
+  EXPECT_THAT(answer->body, HasSubstr("disk_format qcow2 does not match stream data raw"));
+  EXPECT_EQ(cloud_.image(id)->status, "queued");
+  EXPECT_TRUE(cloud_.image(id)->checksum);
+  EXPECT_EQ(status(put(id, "again")), 500);
+  EXPECT_EQ(status(put(queued("qcow2", "ovf"), "anything")), 204);
+}
+
+TEST_F(InspectingTest, RefusesWhatIsNotSafe) {
+  const std::string qcow2 = "QFI\xFB" + std::string("\0\0\0\3", 4) + std::string(1000, '\0');
+  EXPECT_EQ(upload("qcow2", qcow2), 204);
+  EXPECT_EQ(upload("raw", qcow2), 204);
+  EXPECT_EQ(upload("aki", qcow2), 415);
+  EXPECT_EQ(upload("raw", std::string(qcow2).replace(15, 1, "\1")), 415);
+  EXPECT_EQ(upload("qcow2", std::string(qcow2).replace(79, 1, "\4")), 415);
+  EXPECT_EQ(upload("raw", std::string(510, '\0') + "\x55\xAA"), 415);
+  EXPECT_EQ(upload("raw", "anything"), 204);
+}
+
+TEST_F(InspectingTest, SaysSoByItsVersion) {
+  EXPECT_THAT(client().Get("/versions")->body, HasSubstr(R"("id": "v2.17")"));
+}
+
 class NoRangeTest : public DevCloudTest {
  protected:
   NoRangeTest() : DevCloudTest(config()) {}

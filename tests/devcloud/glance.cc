@@ -13,9 +13,9 @@ namespace {
 constexpr std::size_t kRequestIdLimit = 64;
 
 // With several stores and without the cache: no 2.14 and no 2.16.
-constexpr std::array<std::string_view, 14> kMinors{"2.15", "2.13", "2.12", "2.11", "2.10",
-                                                   "2.9",  "2.8",  "2.7",  "2.6",  "2.5",
-                                                   "2.4",  "2.3",  "2.2",  "2.1"};
+constexpr std::array<std::string_view, 15> kMinors{"2.17", "2.15", "2.13", "2.12", "2.11",
+                                                   "2.10", "2.9",  "2.8",  "2.7",  "2.6",
+                                                   "2.5",  "2.4",  "2.3",  "2.2",  "2.1"};
 
 bool is_version(std::string_view segment) {
   if (segment == "v2" || segment == "v2.0") return true;
@@ -137,13 +137,15 @@ Response Glance::handle(Exchange& exchange) {
 
 Response Glance::plain_versions(const Request& request, int status) const {
   Json versions = Json::array();
+  const std::string_view current = config_.inspects ? kMinors.at(0) : kMinors.at(1);
   const std::string self = fmt::format("http://{}/v2/", request.header_or("Host", "127.0.0.1"));
   for (const std::string_view minor : kMinors) {
+    if (minor == kMinors.at(0) && minor != current) continue;
     if (config_.stores.empty() &&
         (minor == "2.8" || minor == "2.10" || minor == "2.11" || minor == "2.12"))
       continue;
     versions.push_back({{"id", fmt::format("v{}", minor)},
-                        {"status", minor == kMinors.front() ? "CURRENT" : "SUPPORTED"},
+                        {"status", minor == current ? "CURRENT" : "SUPPORTED"},
                         {"links", {{{"rel", "self"}, {"href", self}}}}});
   }
   versions.push_back(

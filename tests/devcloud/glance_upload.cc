@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tests/devcloud/glance.h"
+#include "tests/devcloud/inspection.h"
 
 namespace glancefs::devcloud {
 namespace {
@@ -171,20 +172,15 @@ Response Glance::finish_upload(Call& call, Upload& up) {
     image.size = data->size();
     image.staged = std::move(data);
   } else {
-    const std::string found_format = sniff_format(*data);
-    const bool mismatch = config_.require_format_match && image.container_format == "bare" &&
-                          image.disk_format != "raw" && image.disk_format != found_format;
+    const auto refusal = config_.inspects ? inspect(image, *data, config_) : std::nullopt;
     fill(image, std::move(data), hashes);
     if (!up.store.empty()) image.stores = {up.store};
-    if (mismatch) {
+    if (refusal) {
       image.status = "queued";
       image.size.reset();
       touch(image);
-      const std::string declared = image.disk_format.value_or("");
       found->second = std::move(image);
-      throw Problem(415, "",
-                    fmt::format("Image disk_format {} does not match stream data {}", declared,
-                                found_format));
+      throw Problem(415, "", *refusal);
     }
   }
   touch(image);

@@ -34,6 +34,7 @@ constexpr const char* kUsage =
     "  --count-limit N     the same with another number of images\n"
     "  --storage-quota N   Glance's own quota of a project in bytes, where there are no limits\n"
     "  --tls CERT KEY      serve HTTPS with these PEM files\n"
+    "  --inspect           look into images and refuse what Glance 30 and later refuse\n"
     "  --no-range          the default store refuses ranges, as HTTP-backed ones do\n"
     "  --help\n";
 
@@ -118,6 +119,7 @@ Options parse(Arguments arguments) {
          o.config.tls_certificate = a.next("--tls");
          o.config.tls_key = a.next("--tls");
        }},
+      {"--inspect", [](Options& o, Arguments&) { o.config.inspects = true; }},
       {"--no-range",
        [](Options& o, Arguments&) { o.config.stores.front().ranges = RangeSupport::kRefused; }},
       {"--help", [](Options& o, Arguments&) { o.help = true; }},

@@ -114,6 +114,8 @@ TEST(ParseOptions, EveryDefaultIsWhatTheTableSays) {
   EXPECT_EQ(options.log, "auto");
   EXPECT_EQ(options.cache_size, (Amount{0, 25}));
   EXPECT_TRUE(options.passthrough);
+  EXPECT_EQ(options.disk_format, "raw");
+  EXPECT_EQ(options.container_format, "bare");
   EXPECT_EQ(options.mount_flags, static_cast<unsigned long>(MS_NOSUID | MS_NODEV));
   EXPECT_THAT(options.fuse_options, IsEmpty());
 }
@@ -121,7 +123,7 @@ TEST(ParseOptions, EveryDefaultIsWhatTheTableSays) {
 TEST(ParseOptions, EveryValueArrives) {
   const Options options = parse(
       "uid=7,gid=8,umask=077,nodelete,hidden,xattrs=settable,cache-dir=c,cache-size=10G,"
-      "cache-min-free=1G,passthrough=no,state-dir=/s/../t/"
+      "cache-min-free=1G,passthrough=no,state-dir=/s/../t/,disk-format=iso,container_format=x-y_1"
       ",metadata-ttl=5m,connections=3,connect-timeout=4,"
       "timeout=5,mount-timeout=6,log=/l,log-level=trace,insecure");
   EXPECT_EQ(options.uid, 7U);
@@ -135,6 +137,8 @@ TEST(ParseOptions, EveryValueArrives) {
   EXPECT_EQ(options.cache_min_free.bytes, 1ULL << 30);
   EXPECT_FALSE(options.passthrough);
   EXPECT_EQ(options.state_directory, "/t");
+  EXPECT_EQ(options.disk_format, "iso");
+  EXPECT_EQ(options.container_format, "x-y_1");
   EXPECT_EQ(options.metadata_ttl, milliseconds(300'000));
   EXPECT_EQ(options.connections, 3U);
   EXPECT_EQ(options.connect_timeout, milliseconds(4000));

@@ -165,6 +165,11 @@ void FakeImages::set_quota(client::Quota quota) {
   quota_ = quota;
 }
 
+void FakeImages::set_site(client::Site site) {
+  const Lock lock(mutex_);
+  site_ = std::move(site);
+}
+
 void FakeImages::on_uploaded(std::function<void(const std::string& id)> hook) {
   const Lock lock(mutex_);
   uploaded_ = std::move(hook);

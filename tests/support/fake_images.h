@@ -23,7 +23,18 @@ namespace glancefs::test {
 /// every change. Checksums are real (MD5 and SHA-512). Thread-safe. Outlives its callers' calls.
 class FakeImages : public client::Images {
  public:
-  enum class Call { kList, kShow, kDownload, kStream, kCreate, kUpload, kUpdate, kRemove, kQuota };
+  enum class Call {
+    kList,
+    kShow,
+    kDownload,
+    kStream,
+    kCreate,
+    kUpload,
+    kUpdate,
+    kRemove,
+    kQuota,
+    kSite
+  };
 
   FakeImages();
   ~FakeImages() override;
@@ -58,6 +69,9 @@ class FakeImages : public client::Images {
   /// From now on the store answers any range with the beginning of the image.
   void lie_about_ranges(bool lie);
   void set_quota(client::Quota quota);
+  /// What site() answers. Default: Glance's own formats and an API that is older than its looking
+  /// into images.
+  void set_site(client::Site site);
   /// Runs at the end of every successful upload, without a lock held, before the caller learns of
   /// it: the place to break the record.
   void on_uploaded(std::function<void(const std::string& id)> hook);
@@ -101,6 +115,7 @@ class FakeImages : public client::Images {
                        std::stop_token stop) override;
   void remove(std::string_view id, std::stop_token stop) override;
   client::Quota quota(std::stop_token stop) override;
+  client::Site site(std::stop_token stop) override;
 
  private:
   using Bytes = std::shared_ptr<const std::string>;
@@ -153,6 +168,11 @@ class FakeImages : public client::Images {
   bool ranges_refused_ GUARDED_BY(mutex_) = false;
   bool ranges_lie_ GUARDED_BY(mutex_) = false;
   client::Quota quota_ GUARDED_BY(mutex_);
+  client::Site site_ GUARDED_BY(mutex_){
+      .disk_formats = {"ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso",
+                       "ploop"},
+      .container_formats = {"ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"},
+      .api_minor = 15};
   std::function<void(const std::string&)> uploaded_ GUARDED_BY(mutex_);
 };
 

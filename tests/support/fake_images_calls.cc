@@ -155,4 +155,11 @@ client::Quota FakeImages::quota(std::stop_token stop) {
   return quota_;
 }
 
+client::Site FakeImages::site(std::stop_token stop) {
+  Passage passage(*this, Call::kSite, std::move(stop));
+  passage.at(0);
+  const Lock lock(mutex_);
+  return site_;
+}
+
 }  // namespace glancefs::test

@@ -42,6 +42,7 @@ class NoImages : public client::Images {
     unused();
   }
   void remove(std::string_view, std::stop_token) override { unused(); }
+  client::Site site(std::stop_token) override { unused(); }
   client::Quota quota(std::stop_token) override { unused(); }
 };
 
