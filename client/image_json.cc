@@ -200,6 +200,57 @@ std::optional<Quota> parse_usage(std::string_view text) {
                .count_used = limit_at(usage, "image_count_total", "usage", 1)};
 }
 
+std::optional<std::vector<Task>> parse_tasks(std::string_view text) {
+  const auto document = parse_bounded(text);
+  if (!document) return std::nullopt;
+  const json& records = member(*document, "tasks");
+  if (!records.is_array()) return std::nullopt;
+  std::vector<std::pair<std::string, Task>> dated;
+  for (const json& record : records) {
+    // Times of one form, which sort as text.
+    dated.emplace_back(text_at(record, "created_at").value_or(std::string()),
+                       Task{.id = text_at(record, "id").value_or(std::string()),
+                            .status = text_at(record, "status").value_or(std::string()),
+                            .message = text_at(record, "message").value_or(std::string())});
+  }
+  std::ranges::stable_sort(dated, {}, &std::pair<std::string, Task>::first);
+  std::vector<Task> tasks;
+  for (auto& [time, task] : dated) tasks.push_back(std::move(task));
+  return tasks;
+}
+
+std::optional<std::vector<std::string>> parse_stores(std::string_view text) {
+  const auto document = parse_bounded(text);
+  if (!document) return std::nullopt;
+  const json& records = member(*document, "stores");
+  if (!records.is_array()) return std::nullopt;
+  std::vector<std::string> stores;
+  for (const json& record : records) {
+    auto id = text_at(record, "id");
+    if (!id || id->starts_with("os_glance_") || text_at(record, "read-only") == "true") continue;
+    stores.push_back(*std::move(id));
+  }
+  return stores;
+}
+
+std::optional<std::vector<std::string>> parse_import_methods(std::string_view text) {
+  const auto document = parse_bounded(text);
+  if (!document) return std::nullopt;
+  const json& words = member(member(*document, "import-methods"), "value");
+  if (!words.is_array()) return std::nullopt;
+  std::vector<std::string> methods;
+  for (const json& word : words) {
+    if (word.is_string()) methods.push_back(word.get<std::string>());
+  }
+  return methods;
+}
+
+std::string import_json(const std::vector<std::string>& stores) {
+  json body{{"method", {{"name", "glance-direct"}}}};
+  if (!stores.empty()) body["stores"] = stores;
+  return written(body);
+}
+
 std::string draft_json(const Draft& draft) {
   json body = json::object();
   for (const Change& field : draft.fields) {

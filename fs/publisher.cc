@@ -70,7 +70,7 @@ class Publisher::Attempt {
     if (source_.size() == 0) return images_.show(upload_.image().id, stop_);
     try {
       source_.restart();  // an attempt before this one may have read some of it
-      images_.upload(upload_.image().id, source_, stop_);
+      images_.upload(upload_.image().id, source_, {}, stop_);
     } catch (const client::HttpError& error) {
       // An answer may be lost although all went well.
       std::optional<Image> image = settled();

@@ -165,6 +165,21 @@ void FakeImages::set_quota(client::Quota quota) {
   quota_ = quota;
 }
 
+void FakeImages::set_stores(std::vector<std::string> stores) {
+  const Lock lock(mutex_);
+  stores_ = std::move(stores);
+}
+
+void FakeImages::set_import_methods(std::vector<std::string> methods) {
+  const Lock lock(mutex_);
+  import_methods_ = std::move(methods);
+}
+
+void FakeImages::set_import_end(ImportEnd end) {
+  const Lock lock(mutex_);
+  import_end_ = end;
+}
+
 void FakeImages::on_uploaded(std::function<void(const std::string& id)> hook) {
   const Lock lock(mutex_);
   uploaded_ = std::move(hook);

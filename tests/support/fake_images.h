@@ -23,7 +23,28 @@ namespace glancefs::test {
 /// every change. Checksums are real (MD5 and SHA-512). Thread-safe. Outlives its callers' calls.
 class FakeImages : public client::Images {
  public:
-  enum class Call { kList, kShow, kDownload, kStream, kCreate, kUpload, kUpdate, kRemove, kQuota };
+  enum class Call {
+    kList,
+    kShow,
+    kDownload,
+    kStream,
+    kCreate,
+    kUpload,
+    kStage,
+    kImport,
+    kUpdate,
+    kRemove,
+    kQuota,
+    kStores,
+  };
+  /// How imports go. Each show() of an image takes its import one step further.
+  enum class ImportEnd {
+    kGood,
+    kStuck,    ///< importing for ever, without a task
+    kQueued,   ///< queued again, with the name of the store
+    kRefused,  ///< queued again, by a quota; only the task tells
+    kNever,    ///< it begins and does not move
+  };
 
   FakeImages();
   ~FakeImages() override;
@@ -58,6 +79,12 @@ class FakeImages : public client::Images {
   /// From now on the store answers any range with the beginning of the image.
   void lie_about_ranges(bool lie);
   void set_quota(client::Quota quota);
+  /// Default: fast and slow; none: the site has nothing to choose from.
+  void set_stores(std::vector<std::string> stores);
+  /// Default: glance-direct and web-download.
+  void set_import_methods(std::vector<std::string> methods);
+  /// From now on imports end so, also those that run.
+  void set_import_end(ImportEnd end);
   /// Runs at the end of every successful upload, without a lock held, before the caller learns of
   /// it: the place to break the record.
   void on_uploaded(std::function<void(const std::string& id)> hook);
@@ -96,17 +123,27 @@ class FakeImages : public client::Images {
                             std::stop_token stop) override;
   void stream(const client::Image& image, client::Sink& sink, std::stop_token stop) override;
   client::Image create(const client::Draft& draft, std::stop_token stop) override;
-  void upload(std::string_view id, client::Source& data, std::stop_token stop) override;
+  void upload(std::string_view id, client::Source& data, std::string_view store,
+              std::stop_token stop) override;
+  void stage(std::string_view id, client::Source& data, std::stop_token stop) override;
+  void import_staged(std::string_view id, const std::vector<std::string>& stores,
+                     std::stop_token stop) override;
+  std::vector<client::Task> tasks(std::string_view id, std::stop_token stop) override;
   client::Image update(std::string_view id, const std::vector<client::Change>& changes,
                        std::stop_token stop) override;
   void remove(std::string_view id, std::stop_token stop) override;
   client::Quota quota(std::stop_token stop) override;
+  std::optional<std::vector<std::string>> stores(std::stop_token stop) override;
+  std::vector<std::string> import_methods(std::stop_token stop) override;
 
  private:
   using Bytes = std::shared_ptr<const std::string>;
   struct Record {
     client::Image image;
-    Bytes data;  ///< null: none
+    Bytes data = nullptr;    ///< null: none
+    Bytes staged = nullptr;  ///< null: none
+    std::vector<client::Task> tasks = {};
+    int import_step = 0;
   };
   struct Fault {
     std::exception_ptr error;
@@ -134,9 +171,16 @@ class FakeImages : public client::Images {
   void apply(client::Operation operation, client::Image& image, const client::Change& change) const
       REQUIRES(mutex_);
   Bytes content(const std::string& id);
-  void begin_upload(const std::string& id);
+  void begin_upload(const std::string& id, client::Status next);
   void abort_upload(const std::string& id);
-  void finish_upload(const std::string& id, std::string data);
+  void finish_upload(const std::string& id, std::string data, std::string_view store);
+  void finish_staging(const std::string& id, std::string data);
+  std::string receive(Passage& passage, const std::string& id, client::Source& data);
+  void check_store(client::Operation operation, int status, std::string_view store) const
+      REQUIRES(mutex_);
+  void advance_import(Record& record) REQUIRES(mutex_);
+  void end_import(Record& record, const std::string& status, const std::string& message)
+      REQUIRES(mutex_);
   static void give(Passage& passage, const Bytes& data, client::ByteRange range, int status,
                    client::Sink& sink);
 
@@ -153,6 +197,9 @@ class FakeImages : public client::Images {
   bool ranges_refused_ GUARDED_BY(mutex_) = false;
   bool ranges_lie_ GUARDED_BY(mutex_) = false;
   client::Quota quota_ GUARDED_BY(mutex_);
+  std::vector<std::string> stores_ GUARDED_BY(mutex_) = {"fast", "slow"};
+  std::vector<std::string> import_methods_ GUARDED_BY(mutex_) = {"glance-direct", "web-download"};
+  ImportEnd import_end_ GUARDED_BY(mutex_) = ImportEnd::kGood;
   std::function<void(const std::string&)> uploaded_ GUARDED_BY(mutex_);
 };
 
