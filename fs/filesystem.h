@@ -21,6 +21,7 @@
 #include "cache/spool.h"
 #include "cache/store.h"
 #include "client/images.h"
+#include "fs/destination.h"
 #include "fs/verify.h"
 #include "fs/xattr_list.h"
 
@@ -134,6 +135,9 @@ struct Config {
   /// How long a file rests that no close(2) could send before it is sent; and how long before a
   /// failed upload is tried again.
   std::chrono::milliseconds upload_delay{5000}, upload_pause{1000};
+  /// How long an import may stand still before it counts as stuck.
+  std::chrono::milliseconds import_patience{std::chrono::minutes(15)};
+  Destination upload_to;  ///< of files that have no stores of their own
 };
 
 /// The file system. Thread-safe. Failures are exceptions of the system_error family, which

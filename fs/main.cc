@@ -10,6 +10,7 @@
 #include "fs/chosen_cloud.h"
 #include "fs/command_line.h"
 #include "fs/daemon.h"
+#include "fs/destination.h"
 #include "fs/executor.h"
 #include "fs/filesystem.h"
 #include "fs/fuse_session.h"
@@ -67,6 +68,7 @@ Config filesystem_config(const Options& options, const client::Session& session)
   config.memory_limit = options.memory_limit;
   config.download_limit = options.download_limit;
   config.direct_files = options.direct_files;
+  config.upload_to = {.import = options.upload_by_import, .stores = options.stores};
   return config;
 }
 
@@ -91,10 +93,12 @@ void serve(const Options& options, const Environment& environment, const Paths& 
   client::Session session(cloud, transport, clock);
   session.log_in({});
   client::Glance images(session);
+  const Config config = filesystem_config(options, session);
+  if (!config.read_only) check_destination(config.upload_to, images, {});
   const auto store = cache::open_disk_store(store_config(options, paths));
   const auto spools = cache::open_spools(
       options.state_directory.empty() ? paths.state : options.state_directory, kSpoolLimit);
-  Filesystem files(filesystem_config(options, session), images, *store, *spools);
+  Filesystem files(config, images, *store, *spools);
   Executor metadata(kMetadataThreads);
   Executor transfers(kTransferThreads);
   FuseSession fuse(files, metadata, transfers, mount_config(options, cloud.label(), mount_point));

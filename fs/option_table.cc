@@ -39,6 +39,12 @@ bool parse_direct(const std::string& word) {
   throw std::invalid_argument("expected file or no");
 }
 
+bool parse_upload(const std::string& word) {
+  if (word == "put") return false;
+  if (word == "import") return true;
+  throw std::invalid_argument("expected put or import");
+}
+
 bool parse_passthrough(const std::string& word) {
   if (word == "auto") return true;
   if (word == "no") return false;
@@ -60,6 +66,8 @@ constexpr std::array kTable{
   Option{kFiles, kFlag, "delete", "", "yes", "let rm delete images", store<&Options::removal, parse_flag>},
   Option{kFiles, kFlag, "hidden", "", "no", "show images that are marked as hidden, too", store<&Options::hidden, parse_flag>},
   Option{kFiles, kValue, "xattrs", "WHICH", "all", "extended attributes that are listed: all, or settable for rsync -X", store<&Options::xattrs, parse_xattrs>},
+  Option{kFiles, kValue, "upload", "WAY", "put", "how files get to Glance: put, or import where that is allowed instead", store<&Options::upload_by_import, parse_upload>},
+  Option{kFiles, kValue, "stores", "STORES", "", "where they are kept there, as in fast:slow (default: the site's default store)", store<&Options::stores, parse_stores>},
 
   Option{kCache, kValue, "cache-dir", "DIR", "", "where image data are kept (default: /var/cache/glancefs or ~/.cache/glancefs)", store<&Options::cache_directory, parse_text>},
   Option{kCache, kValue, "cache-size", "SIZE", "25%", "most that is kept there: 10G, or a share of the file system", store<&Options::cache_size, parse_amount>},

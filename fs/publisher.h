@@ -6,6 +6,8 @@
 #include <string>
 
 #include "client/images.h"
+#include "fs/destination.h"
+#include "fs/staged_import.h"
 #include "fs/upload.h"
 
 namespace glancefs::fs {
@@ -15,6 +17,8 @@ struct PublisherConfig {
   /// How long an image may stay "saving" after its upload ended before it counts as stuck.
   std::chrono::milliseconds settle_timeout{120000};
   std::chrono::milliseconds poll_interval{1000};
+  std::chrono::milliseconds import_patience{std::chrono::minutes(15)};
+  Destination usual;  ///< of files that have no stores of their own
 };
 
 /// Thread-safe; one call at a time for one Upload.
@@ -24,10 +28,11 @@ class Publisher {
   Publisher(PublisherConfig config, client::Images& images) : config_(config), images_(images) {}
 
   /// Uploads what `upload` (which has begun()) holds and answers the image once Glance shows it
-  /// active with the right size and hash. Otherwise throws, and Glance is left without the image,
-  /// unless it was found there: a half one is never visible. `algorithm`: the hash Glance will
-  /// probably use, computed while sending. An empty file becomes a queued image without data:
-  /// Glance could never fill an active one.
+  /// active with the right size and hash, in all the stores that were wanted. Otherwise throws, and
+  /// Glance is left without the image, unless it was found there: a half one is never visible. An
+  /// import that runs when `stop` comes is left to itself; the next publish() takes it up.
+  /// `algorithm`: the hash Glance will probably use, computed while sending. An empty file becomes
+  /// a queued image without data: Glance could never fill an active one.
   client::Image publish(Upload& upload, const std::string& algorithm, std::stop_token stop);
 
  private:

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "fs/destination.h"
 #include "fs/names.h"
 #include "fs/tree.h"
 #include "fs/xattrs.h"
@@ -22,6 +23,10 @@ client::Image image_of_record(const cache::SpoolRecord& record) {
   image.created = image.updated =
       std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   for (const auto& [key, text] : record.properties) {
+    if (key == kStoresKey) {  // Glance decides the field, and we where the upload goes
+      apply_change(image, {.key = key, .value = text});
+      continue;
+    }
     const auto change = set_change(image, key, text);
     if (change) apply_change(image, *change);
   }
@@ -31,11 +36,15 @@ client::Image image_of_record(const cache::SpoolRecord& record) {
 Upload::Upload(std::unique_ptr<cache::Spool> spool, client::Image image, bool found)
     : spool_(std::move(spool)),
       found_(found),
+      left_at_glance_(false),
       record_(spool_->record()),
       image_(std::move(image)),
       // What an earlier process left behind has bytes that no upload of this one has tried to send.
       dirty_(spool_->size() > 0) {
   if (record_.state == cache::SpoolState::kFailed) state_ = State::kFailed;
+  // What became of an earlier process's upload is not known before somebody asks.
+  left_at_glance_ = !found && (record_.state == cache::SpoolState::kFailed ||
+                               record_.state == cache::SpoolState::kUploading);
 }
 
 client::Image Upload::image() const {
@@ -78,6 +87,9 @@ bool Upload::dirty() const {
 
 void Upload::apply(const client::Change& change, std::string_view key, std::string_view text) {
   Lock lock(mutex_);
+  if (key == kStoresKey && state_ == State::kUploading) {
+    throw_errno(EBUSY, "the image is on its way into its stores");
+  }
   auto& properties = record_.properties;
   std::erase_if(properties, [&](const auto& property) { return property.first == key; });
   if (change.value) properties.emplace_back(key, text);
@@ -109,6 +121,7 @@ void Upload::begin() {
   state_ = State::kUploading;
   dirty_ = false;
   sent_ = 0;
+  import_news_.clear();
 }
 
 void Upload::renew_id() {
@@ -138,6 +151,11 @@ void Upload::fail(const std::string& text) {
   }
 }
 
+void Upload::importing(const std::string& news) {
+  Lock lock(mutex_);
+  import_news_ = news;
+}
+
 std::vector<client::Change> Upload::later() {
   Lock lock(mutex_);
   return std::exchange(later_, {});
@@ -163,12 +181,14 @@ void Upload::save() { spool_->update(record_); }
 std::string Upload::describe() const {
   Lock lock(mutex_);
   std::string_view word = "being written";
-  if (state_ == State::kUploading) word = "uploading";
+  if (state_ == State::kUploading) word = import_news_.empty() ? "uploading" : "importing";
   if (state_ == State::kFailed) word = "failed";
   if (state_ == State::kWriting && writers_ == 0) word = "waiting";
+  // One of them at most: an upload that runs has no error yet.
+  const std::string& more = state_ == State::kUploading ? import_news_ : record_.error;
   return log::printable(fmt::format("{}/{}  {}  {} of {} bytes sent{}{}", record_.directory,
                                     record_.name, word, sent_.load(), spool_->size(),
-                                    record_.error.empty() ? "" : "  ", record_.error));
+                                    more.empty() ? "" : "  ", more));
 }
 
 }  // namespace glancefs::fs

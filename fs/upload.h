@@ -46,7 +46,8 @@ class Upload {
   bool dirty() const;
 
   /// Sets or removes a field. While an upload runs it is also remembered for later(): Glance undoes
-  /// what is changed in the middle of one. ERRORS of the journal.
+  /// what is changed in the middle of one. The stores cannot be changed then: EBUSY. ERRORS of the
+  /// journal.
   void apply(const client::Change& change, std::string_view key, std::string_view text);
   /// Another name and directory. EBUSY while an upload runs.
   void move(NodeId directory, const std::string& name);
@@ -70,6 +71,14 @@ class Upload {
   void sent(std::uint64_t bytes) noexcept { sent_ = bytes; }
   std::uint64_t sent() const noexcept { return sent_; }
 
+  /// All is sent, and Glance imports it: `news` is what is known of that.
+  void importing(const std::string& news);
+
+  /// Whether Glance may hold something under the image's id that this upload made and that is not
+  /// the finished image.
+  bool left_at_glance() const noexcept { return left_at_glance_; }
+  void set_left_at_glance(bool left) noexcept { left_at_glance_ = left; }
+
   /// Who holds it open for writing.
   void open_writer();
   /// True: this was the last one.
@@ -86,6 +95,7 @@ class Upload {
   const bool found_;
   std::stop_source cancelled_;
   std::atomic<std::uint64_t> sent_{0};
+  std::atomic<bool> left_at_glance_;
 
   mutable Mutex mutex_;
   cache::SpoolRecord record_ GUARDED_BY(mutex_);
@@ -94,6 +104,7 @@ class Upload {
   bool dirty_ GUARDED_BY(mutex_) = false;
   unsigned writers_ GUARDED_BY(mutex_) = 0;
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
+  std::string import_news_ GUARDED_BY(mutex_);
 };
 
 /// The image a journal record describes, before anything of it is at Glance.

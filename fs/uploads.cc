@@ -6,7 +6,9 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "fs/blocks.h"
+#include "fs/destination.h"
 #include "fs/names.h"
+#include "fs/xattrs.h"
 
 namespace glancefs::fs {
 namespace {
@@ -81,7 +83,10 @@ std::shared_ptr<Upload> Uploads::fill(const client::Image& queued) {
   record.image_id = queued.id;
   record.directory = client::to_string(queued.visibility);
   record.name = escape_name(queued.name.value_or(""));
-  return add(spools_.create(std::move(record)), queued, true);
+  client::Image image = queued;
+  // What Glance says there is no wish of whoever fills it.
+  apply_change(image, {.key = std::string(kStoresKey), .value = std::nullopt});
+  return add(spools_.create(std::move(record)), std::move(image), true);
 }
 
 void Uploads::recover() {
@@ -158,9 +163,23 @@ void Uploads::remove(const std::shared_ptr<Upload>& upload, std::stop_token stop
     all_.erase(upload.get());
     due_.erase(upload.get());
   }
-  if (upload->found()) images_.remove(image.id, stop);
+  if (upload->found()) {
+    images_.remove(image.id, stop);
+  } else if (upload->left_at_glance()) {
+    discard_at_glance(image.id, stop);
+  }
   tree_.erase(image.id);
   upload->spool().discard();
+}
+
+// An import that was left to itself would otherwise bring the file back.
+void Uploads::discard_at_glance(const std::string& id, std::stop_token stop) {
+  try {
+    images_.remove(id, std::move(stop));
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::no_such_file_or_directory) return;
+    log::warning("image {} may be left at Glance: {}", id, error.what());
+  }
 }
 
 std::string Uploads::pending() const {

@@ -68,6 +68,7 @@ class Uploads {
   void complete(Upload& upload, const std::string& former_id, const client::Image& image,
                 std::stop_token stop);
   void apply_later(Upload& upload, client::Image image, std::stop_token stop);
+  void discard_at_glance(const std::string& id, std::stop_token stop);
   void work();
 
   // Constant after construction.
