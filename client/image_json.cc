@@ -157,6 +157,18 @@ std::string pointer_to(std::string_view key) {
   return pointer;
 }
 
+// With a blank for line breaks and what surrounds them.
+std::string on_one_line(const std::string& text) {
+  std::string line;
+  for (const char c : text) {
+    const bool blank = static_cast<unsigned char>(c) <= ' ';
+    if (!blank) line += c;
+    if (blank && !line.empty() && line.back() != ' ') line += ' ';
+  }
+  if (line.ends_with(' ')) line.pop_back();
+  return line;
+}
+
 std::string written(const json& document) {
   try {
     return document.dump();
@@ -211,7 +223,7 @@ std::optional<std::vector<Task>> parse_tasks(std::string_view text) {
     dated.emplace_back(text_at(record, "created_at").value_or(std::string()),
                        Task{.id = text_at(record, "id").value_or(std::string()),
                             .status = text_at(record, "status").value_or(std::string()),
-                            .message = text_at(record, "message").value_or(std::string())});
+                            .message = on_one_line(text_at(record, "message").value_or(""))});
   }
   std::ranges::stable_sort(dated, {}, &std::pair<std::string, Task>::first);
   std::vector<Task> tasks;

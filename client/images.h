@@ -105,8 +105,9 @@ struct Quota {
 /// Work that the server does by itself, such as an import.
 struct Task {
   std::string id;
-  std::string status;   ///< Glance's word: pending, processing, success, failure
-  std::string message;  ///< how far it is, or, vaguely, why it failed; may be empty
+  std::string status;  ///< Glance's word: pending, processing, success, failure
+  /// How far it is, or, vaguely, why it failed: on one line, may be empty.
+  std::string message;
   bool operator==(const Task&) const = default;
 };
 

@@ -385,7 +385,8 @@ TEST_F(GlanceTest, StoresAreThoseForImages) {
 
 TEST_F(GlanceTest, TasksAreInTheOrderOfTheirBirth) {
   handler_ = [](const Request&) {
-    return answer(200, R"({"tasks": [{"id": "b", "status": "processing", "message": "Copied 3 MiB",
+    return answer(200,
+                  R"({"tasks": [{"id": "b", "status": "processing", "message": " Copied\n\n3 MiB\n",
                                       "created_at": "2026-01-02T00:00:00Z"},
                                      {"id": "a", "status": "failure", "message": null,
                                       "created_at": "2026-01-01T00:00:00Z"}]})");

@@ -104,6 +104,7 @@ class Glance {
   void run_import(Import job, std::stop_token stop);
   bool fetch_for_import(Import& job, std::shared_ptr<const Blob>& data);
   void fail_import(const Import& job, const std::vector<std::string>& failed, bool queued);
+  bool refuse_over_limit(const Import& job, const Blob& data);
   bool matches_format(const Import& job, const Blob& data) const;
   bool fits(const Import& job, const std::string& id, const Blob& data) const;
   void leave_store(Image& image, const std::string& store) REQUIRES(catalogue_.mutex);
@@ -135,6 +136,9 @@ class Glance {
 Response no_content();
 /// The error body the client's Accept header asks for.
 Response problem_response(const Problem& problem, const Request& request);
+/// How Keystone's limits are said to be exceeded.
+std::string over_limit(const std::string& project, std::string_view resource, std::int64_t limit,
+                       std::int64_t usage, int delta);
 /// The body as JSON; throws Problem 400.
 Json json_body(Exchange& exchange);
 /// Checks one attribute of an image record against the schema; throws Problem 400.

@@ -172,6 +172,27 @@ void Glance::fail_import(const Import& job, const std::vector<std::string>& fail
   touch(image);
 }
 
+// What Keystone's limit refuses is queued again, and no store is named: only the task tells.
+bool Glance::refuse_over_limit(const Import& job, const Blob& data) {
+  if (!config_.limits || config_.limits->image_size_total < 0) return false;
+  const Lock lock(catalogue_.mutex);
+  const std::string& project = job.caller.project_id;
+  const auto used = static_cast<std::int64_t>(catalogue_.used_bytes(&project) >> 20U);
+  const auto more = static_cast<std::int64_t>(data.size() >> 20U);
+  if (used + more <= config_.limits->image_size_total) return false;
+  Task& task = catalogue_.tasks.at(job.task_id);
+  task.status = "failure";
+  task.message = over_limit(project, "image_size_total", config_.limits->image_size_total, used,
+                            static_cast<int>(more));
+  const auto found = catalogue_.images.find(job.image_id);
+  if (found == catalogue_.images.end()) return true;
+  found->second.status = "queued";
+  found->second.properties[kImporting] = "";
+  found->second.properties.erase(kTask);
+  touch(found->second);
+  return true;
+}
+
 bool Glance::matches_format(const Import& job, const Blob& data) const {
   if (!config_.require_format_match || job.method == "copy-image") return true;
   const std::string found_format = sniff_format(data);
@@ -248,6 +269,7 @@ void Glance::run_import(Import job, std::stop_token stop) {
     fail_import(job, job.stores, false);
     return;
   }
+  if (job.method == "glance-direct" && refuse_over_limit(job, *data)) return;
   if (!matches_format(job, *data)) return fail_import(job, {job.stores.front()}, true);
   const Hashes hashes = job.method == "copy-image" ? Hashes{} : data->hashes();
   bool active = false;

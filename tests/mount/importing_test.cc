@@ -221,6 +221,26 @@ TEST_F(FailingImports, BytesThatGlanceRefusesAreQueuedAgainAndThenGone) {
   EXPECT_EQ(out("cat $M/private/a"), "no qcow2 at all");
 }
 
+devcloud::Config limited() {
+  devcloud::Config config;
+  config.limits = devcloud::KeystoneLimits{};
+  config.limits->image_size_total = 2;
+  return config;
+}
+
+class LimitedImports : public Importing {
+ protected:
+  LimitedImports() : Importing(limited()) {}
+};
+
+TEST_F(LimitedImports, TheQuotaThatOnlyTheTaskTellsOfReachesCp) {
+  mount("upload=import");
+  EXPECT_THAT(copy(pattern(5'000'000)).output, HasSubstr("Disk quota exceeded"));
+  EXPECT_THAT(reason("private/a"), HasSubstr("image_size_total is over limit of 2"));
+  EXPECT_EQ(cloud_.image_ids().size(), 0U);
+  EXPECT_EQ(sh("cmp $D/a $M/private/a").code, 0);
+}
+
 devcloud::Config without_imports() {
   devcloud::Config config;
   config.import_methods = {"web-download"};
