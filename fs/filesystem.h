@@ -136,7 +136,7 @@ struct Config {
   /// failed upload is tried again.
   std::chrono::milliseconds upload_delay{5000}, upload_pause{1000};
   /// How long an import may stand still before it counts as stuck.
-  std::chrono::milliseconds import_patience{std::chrono::minutes(15)};
+  std::chrono::milliseconds import_patience{std::chrono::minutes(60)};
   Destination upload_to;  ///< of files that have no stores of their own
 };
 

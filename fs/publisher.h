@@ -17,7 +17,7 @@ struct PublisherConfig {
   /// How long an image may stay "saving" after its upload ended before it counts as stuck.
   std::chrono::milliseconds settle_timeout{120000};
   std::chrono::milliseconds poll_interval{1000};
-  std::chrono::milliseconds import_patience{std::chrono::minutes(15)};
+  std::chrono::milliseconds import_patience{std::chrono::minutes(60)};
   Destination usual;  ///< of files that have no stores of their own
 };
 

@@ -17,8 +17,8 @@ namespace glancefs::fs {
 struct StagedImportConfig {
   std::chrono::milliseconds poll_interval{1000};  ///< at first; grows a little
   /// How long nothing may change before an import counts as stuck. Glance tells once a minute how
-  /// far it is, but not while it converts an image.
-  std::chrono::milliseconds patience{std::chrono::minutes(15)};
+  /// far it is, but not while it converts an image; it gives up an import after an hour itself.
+  std::chrono::milliseconds patience{std::chrono::minutes(60)};
 };
 
 /// The import of one Upload, by one thread.
