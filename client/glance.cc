@@ -26,6 +26,25 @@ Image record_in(const Response& answer, Operation operation, const std::string& 
   return *std::move(image);
 }
 
+Request data_request(std::string path) {
+  Request request = request_for("PUT", std::move(path));
+  // Exactly this, in lower case, or it is refused.
+  request.headers.add("Content-Type", "application/octet-stream");
+  return request;
+}
+
+// What the site says of itself; nullopt: it does not know the question.
+std::optional<Response> optional_answer(Session& session, const std::string& path,
+                                        std::stop_token stop) {
+  try {
+    return session.call(request_for("GET", path), Operation::kOther, true, nullptr, nullptr,
+                        std::move(stop));
+  } catch (const HttpError& error) {
+    if (error.status() != 404) throw;
+    return std::nullopt;
+  }
+}
+
 void refuse_collisions(const std::vector<Change>& changes) {
   for (const Change& change : changes) {
     if (collides_with_glance(change.key)) {
@@ -97,11 +116,33 @@ Image Glance::create(const Draft& draft, std::stop_token stop) {
   }
 }
 
-void Glance::upload(std::string_view id, Source& data, std::stop_token stop) {
-  Request request = request_for("PUT", image_path(id) + "/file");
-  // Exactly this, in lower case, or it is refused.
-  request.headers.add("Content-Type", "application/octet-stream");
+void Glance::upload(std::string_view id, Source& data, std::string_view store,
+                    std::stop_token stop) {
+  Request request = data_request(image_path(id) + "/file");
+  if (!store.empty()) request.headers.add("X-Image-Meta-Store", std::string(store));
   session_.call(std::move(request), Operation::kUpload, false, &data, nullptr, std::move(stop));
+}
+
+void Glance::stage(std::string_view id, Source& data, std::stop_token stop) {
+  session_.call(data_request(image_path(id) + "/stage"), Operation::kUpload, false, &data, nullptr,
+                std::move(stop));
+}
+
+void Glance::import_staged(std::string_view id, const std::vector<std::string>& stores,
+                           std::stop_token stop) {
+  Request request = request_for("POST", image_path(id) + "/import");
+  request.headers.add("Content-Type", "application/json");
+  request.body = import_json(stores);
+  session_.call(std::move(request), Operation::kAction, false, nullptr, nullptr, std::move(stop));
+}
+
+std::vector<Task> Glance::tasks(std::string_view id, std::stop_token stop) {
+  const std::string path = image_path(id) + "/tasks";
+  const auto answer = optional_answer(session_, path, std::move(stop));
+  if (!answer) return {};
+  auto tasks = parse_tasks(answer->body);
+  if (!tasks) not_as_asked(Operation::kOther, "GET " + path, *answer, "not a list of tasks");
+  return *std::move(tasks);
 }
 
 Image Glance::update(std::string_view id, const std::vector<Change>& changes,
@@ -142,15 +183,25 @@ void Glance::remove(std::string_view id, std::stop_token stop) {
 }
 
 Quota Glance::quota(std::stop_token stop) {
+  const std::string path = "/v2/info/usage";
+  const auto answer = optional_answer(session_, path, std::move(stop));
+  if (!answer) return {};  // before 2.13, or no limits here
+  const auto quota = parse_usage(answer->body);
+  if (!quota) not_as_asked(Operation::kOther, "GET " + path, *answer, "not a usage");
+  return *quota;
+}
+
+std::optional<std::vector<std::string>> Glance::stores(std::stop_token stop) {
+  const std::string path = "/v2/info/stores";
   try {
-    const Response answer = session_.call(request_for("GET", "/v2/info/usage"), Operation::kOther,
-                                          true, nullptr, nullptr, std::move(stop));
-    const auto quota = parse_usage(answer.body);
-    if (!quota) not_as_asked(Operation::kOther, "GET /v2/info/usage", answer, "not a usage");
-    return *quota;
+    const auto answer = optional_answer(session_, path, std::move(stop));
+    if (!answer) return std::vector<std::string>();  // one store, without a name
+    auto stores = parse_stores(answer->body);
+    if (!stores) not_as_asked(Operation::kOther, "GET " + path, *answer, "not a list of stores");
+    return *std::move(stores);
   } catch (const HttpError& error) {
-    if (error.status() == 404) return {};  // before 2.13, or no limits here
-    throw;
+    if (error.status() != 403) throw;
+    return std::nullopt;
   }
 }
 
@@ -170,6 +221,15 @@ Site Glance::site(std::stop_token stop) {
     log::debug("the versions of the image service are not known: {}", error.what());
   }
   return *std::move(site);
+}
+
+std::vector<std::string> Glance::import_methods(std::stop_token stop) {
+  const std::string path = "/v2/info/import";
+  const auto answer = optional_answer(session_, path, std::move(stop));
+  if (!answer) return {};  // before 2.6
+  auto methods = parse_import_methods(answer->body);
+  if (!methods) not_as_asked(Operation::kOther, "GET " + path, *answer, "not import methods");
+  return *std::move(methods);
 }
 
 }  // namespace glancefs::client

@@ -53,8 +53,10 @@ int errno_of_not_found(Operation operation, std::string_view message, bool from_
       return from_frontend ? EPROTO : EACCES;
     case Operation::kList:
       return EIO;  // a collection is always there: this is not Glance
-    case Operation::kDownload:
     case Operation::kUpload:
+      if (says(message, {"not available at this site"})) return EOPNOTSUPP;  // no staging
+      return ESTALE;
+    case Operation::kDownload:
       return ESTALE;
     case Operation::kAction:
       return says(message, {"ember"}) ? ENODATA : ENOENT;

@@ -157,6 +157,18 @@ std::string pointer_to(std::string_view key) {
   return pointer;
 }
 
+// With a blank for line breaks and what surrounds them.
+std::string on_one_line(const std::string& text) {
+  std::string line;
+  for (const char c : text) {
+    const bool blank = static_cast<unsigned char>(c) <= ' ';
+    if (!blank) line += c;
+    if (blank && !line.empty() && line.back() != ' ') line += ' ';
+  }
+  if (line.ends_with(' ')) line.pop_back();
+  return line;
+}
+
 std::string written(const json& document) {
   try {
     return document.dump();
@@ -198,6 +210,57 @@ std::optional<Quota> parse_usage(std::string_view text) {
                .size_used = limit_at(usage, "image_size_total", "usage", kMiB),
                .count_limit = limit_at(usage, "image_count_total", "limit", 1),
                .count_used = limit_at(usage, "image_count_total", "usage", 1)};
+}
+
+std::optional<std::vector<Task>> parse_tasks(std::string_view text) {
+  const auto document = parse_bounded(text);
+  if (!document) return std::nullopt;
+  const json& records = member(*document, "tasks");
+  if (!records.is_array()) return std::nullopt;
+  std::vector<std::pair<std::string, Task>> dated;
+  for (const json& record : records) {
+    // Times of one form, which sort as text.
+    dated.emplace_back(text_at(record, "created_at").value_or(std::string()),
+                       Task{.id = text_at(record, "id").value_or(std::string()),
+                            .status = text_at(record, "status").value_or(std::string()),
+                            .message = on_one_line(text_at(record, "message").value_or(""))});
+  }
+  std::ranges::stable_sort(dated, {}, &std::pair<std::string, Task>::first);
+  std::vector<Task> tasks;
+  for (auto& [time, task] : dated) tasks.push_back(std::move(task));
+  return tasks;
+}
+
+std::optional<std::vector<std::string>> parse_stores(std::string_view text) {
+  const auto document = parse_bounded(text);
+  if (!document) return std::nullopt;
+  const json& records = member(*document, "stores");
+  if (!records.is_array()) return std::nullopt;
+  std::vector<std::string> stores;
+  for (const json& record : records) {
+    auto id = text_at(record, "id");
+    if (!id || id->starts_with("os_glance_") || text_at(record, "read-only") == "true") continue;
+    stores.push_back(*std::move(id));
+  }
+  return stores;
+}
+
+std::optional<std::vector<std::string>> parse_import_methods(std::string_view text) {
+  const auto document = parse_bounded(text);
+  if (!document) return std::nullopt;
+  const json& words = member(member(*document, "import-methods"), "value");
+  if (!words.is_array()) return std::nullopt;
+  std::vector<std::string> methods;
+  for (const json& word : words) {
+    if (word.is_string()) methods.push_back(word.get<std::string>());
+  }
+  return methods;
+}
+
+std::string import_json(const std::vector<std::string>& stores) {
+  json body{{"method", {{"name", "glance-direct"}}}};
+  if (!stores.empty()) body["stores"] = stores;
+  return written(body);
 }
 
 std::string draft_json(const Draft& draft) {

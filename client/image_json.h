@@ -29,6 +29,19 @@ std::optional<Page> parse_page(std::string_view text);
 /// What /v2/info/usage says; nullopt when it is not JSON of that shape.
 std::optional<Quota> parse_usage(std::string_view text);
 
+/// What /v2/images/{id}/tasks says, oldest first; nullopt when it is not JSON of that shape.
+std::optional<std::vector<Task>> parse_tasks(std::string_view text);
+
+/// The ids in what /v2/info/stores says, without Glance's own (os_glance_…) and those that take no
+/// images (read-only); nullopt when it is not JSON of that shape.
+std::optional<std::vector<std::string>> parse_stores(std::string_view text);
+
+/// What /v2/info/import says; nullopt when it is not JSON of that shape.
+std::optional<std::vector<std::string>> parse_import_methods(std::string_view text);
+
+/// The order to import staged data. Throws system_error(EILSEQ) when a name is not UTF-8.
+std::string import_json(const std::vector<std::string>& stores);
+
 /// The body of a create. Throws system_error(EILSEQ) when a text is not UTF-8.
 std::string draft_json(const Draft& draft);
 

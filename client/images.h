@@ -110,6 +110,15 @@ struct Site {
   std::optional<unsigned> api_minor;
 };
 
+/// Work that the server does by itself, such as an import.
+struct Task {
+  std::string id;
+  std::string status;  ///< Glance's word: pending, processing, success, failure
+  /// How far it is, or, vaguely, why it failed: on one line, may be empty.
+  std::string message;
+  bool operator==(const Task&) const = default;
+};
+
 /// Whether a store gave the range, or gives only whole images.
 enum class Delivery { kComplete, kRangesRefused };
 
@@ -148,9 +157,25 @@ class Images {
   /// Makes a queued image. Repeating it with the same id is safe.
   virtual Image create(const Draft& draft, std::stop_token stop) = 0;
 
-  /// Sends the data of a queued image. Not repeated by the implementation: after any error the
-  /// caller asks show() what became of it.
-  virtual void upload(std::string_view id, Source& data, std::stop_token stop) = 0;
+  /// Sends the data of a queued image, into `store` or, when that is empty, where the site keeps
+  /// images by default. Not repeated by the implementation: after any error the caller asks show()
+  /// what became of it.
+  virtual void upload(std::string_view id, Source& data, std::string_view store,
+                      std::stop_token stop) = 0;
+
+  /// Sends the data of a queued image to a place from which import_staged() takes it; until then
+  /// the image is "uploading". Not repeated, as upload(). EOPNOTSUPP when the site has no such
+  /// place.
+  virtual void stage(std::string_view id, Source& data, std::stop_token stop) = 0;
+
+  /// Has the server bring staged data into all of `stores`, or where the site keeps images by
+  /// default when there are none. Returns when the import has been accepted, not when it is done:
+  /// see client/import_state.h. Not repeated: after any error show() tells whether it was accepted.
+  virtual void import_staged(std::string_view id, const std::vector<std::string>& stores,
+                             std::stop_token stop) = 0;
+
+  /// What the server does or did for the image, oldest first. Empty when the site does not tell.
+  virtual std::vector<Task> tasks(std::string_view id, std::stop_token stop) = 0;
 
   /// Applies all changes in one request, or none; answers the new record. EINVAL when Glance said
   /// yes but did not store a value.
@@ -166,6 +191,14 @@ class Images {
   /// Asked once, not repeated by the implementation: an upload can go on without the answer. An
   /// absent list of versions is no error.
   virtual Site site(std::stop_token stop) = 0;
+
+  /// The stores that images can be brought into, in the site's order; empty where there is nothing
+  /// to choose. nullopt: the site does not tell.
+  virtual std::optional<std::vector<std::string>> stores(std::stop_token stop) = 0;
+
+  /// The ways of import that the site offers, in Glance's words: "glance-direct" is the one of
+  /// stage() and import_staged().
+  virtual std::vector<std::string> import_methods(std::stop_token stop) = 0;
 };
 
 /// A new random UUID (version 4), lower case.

@@ -1,11 +1,14 @@
 #include "fs/changes.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <cstdio>
 
 #include "base/fd.h"
+#include "client/import_state.h"
+#include "fs/destination.h"
 #include "fs/names.h"
 #include "fs/xattrs.h"
 
@@ -122,6 +125,18 @@ void Changes::set_size(NodeId node, std::uint64_t size) {
   if (known.image->size != size) throw_errno(EPERM, "the bytes of an image never change");
 }
 
+// Of a file being written they say where it shall go. Refused here, a program that copies
+// attributes can go on without them.
+client::Change Changes::stores_change(std::string_view value, std::stop_token stop) {
+  Destination destination{.import = false, .stores = client::split_list(value)};
+  if (destination.stores.empty()) {
+    throw_errno(EINVAL, "user.glance.stores takes names of stores, separated by commas");
+  }
+  check_destination(destination, images_, std::move(stop));
+  return {.key = std::string(kStoresKey),
+          .value = fmt::format("{}", fmt::join(destination.stores, ","))};
+}
+
 void Changes::set_xattr(NodeId node, std::string_view name, std::string_view value, XattrMode mode,
                         std::stop_token stop) {
   const std::string_view key = key_of_xattr(name);
@@ -133,11 +148,14 @@ void Changes::set_xattr(NodeId node, std::string_view name, std::string_view val
     if (exists && mode == XattrMode::kCreate) throw_errno(EEXIST, "the attribute exists");
     if (!exists && mode == XattrMode::kReplace) throw_errno(ENODATA, "no such attribute");
   }
-  const std::optional<client::Change> change = set_change(image, key, value);
+  const bool stores = known.upload && key == kStoresKey;
+  const std::optional<client::Change> change =
+      stores ? stores_change(value, stop) : set_change(image, key, value);
   if (!change) return;
   if (known.upload) {
+    const std::string text = stores ? std::get<std::string>(*change->value) : std::string(value);
     uploads_.formats().check_word(key, value);
-    known.upload->apply(*change, key, value);
+    known.upload->apply(*change, key, text);
     // Whoever sets something on a file that was refused is putting right what it was refused for.
     if (known.upload->state() == Upload::State::kFailed) uploads_.publish_later(known.upload);
     return;
@@ -150,7 +168,9 @@ void Changes::remove_xattr(NodeId node, std::string_view name, std::stop_token s
   const Turns::Turn turn = turns_.take(node, stop);
   const Node known = changeable(node);
   const client::Image image = known.upload ? known.upload->image() : *known.image;
-  const client::Change change = remove_change(image, key);
+  const bool stores = known.upload && key == kStoresKey && field_text(image, key);
+  const client::Change change =
+      stores ? client::Change{.key = std::string(key), .value = {}} : remove_change(image, key);
   if (known.upload) return known.upload->apply(change, key, {});
   update(known, {change}, std::move(stop));
 }

@@ -21,6 +21,7 @@
 #include "cache/spool.h"
 #include "cache/store.h"
 #include "client/images.h"
+#include "fs/destination.h"
 #include "fs/disk_format.h"
 #include "fs/recover.h"
 #include "fs/verify.h"
@@ -144,6 +145,9 @@ struct Config {
   /// For .glancefs/status, where umount.fuse.glancefs finds what it has to wait for.
   std::string state_directory;
   std::chrono::milliseconds shutdown_timeout{0};
+  /// How long an import may stand still before it counts as stuck.
+  std::chrono::milliseconds import_patience{std::chrono::minutes(60)};
+  Destination upload_to;  ///< of files that have no stores of their own
 };
 
 /// The file system. Thread-safe. Failures are exceptions of the system_error family, which

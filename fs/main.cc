@@ -12,6 +12,7 @@
 #include "fs/chosen_cloud.h"
 #include "fs/command_line.h"
 #include "fs/daemon.h"
+#include "fs/destination.h"
 #include "fs/executor.h"
 #include "fs/filesystem.h"
 #include "fs/fuse_session.h"
@@ -81,6 +82,7 @@ Config filesystem_config(const Options& options, const Paths& paths,
   config.state_directory = state_directory(options, paths);
   config.shutdown_timeout = options.shutdown_timeout;
   config.recover = options.recover;
+  config.upload_to = {.import = options.upload_by_import, .stores = options.stores};
   return config;
 }
 
@@ -118,9 +120,11 @@ void serve(const Options& options, const Environment& environment, const Paths& 
   client::Session session(cloud, transport, clock);
   session.log_in({});
   client::Glance images(session);
+  const Config config = filesystem_config(options, paths, session);
+  if (!config.read_only) check_destination(config.upload_to, images, {});
   const auto store = cache::open_disk_store(store_config(options, paths));
   const auto spools = cache::open_spools(state_directory(options, paths), options.spool_size);
-  Filesystem files(filesystem_config(options, paths, session), images, *store, *spools);
+  Filesystem files(config, images, *store, *spools);
   Executor metadata(kMetadataThreads);
   Executor transfers(kTransferThreads);
   FuseSession fuse(files, metadata, transfers, mount_config(options, cloud.label(), mount_point));

@@ -71,6 +71,7 @@ class Parser {
 
   Options options_;
   std::vector<std::string> warnings_;
+  std::string previous_;  ///< the canonical name of the word before
   const std::string& directory_;
 };
 
@@ -137,6 +138,9 @@ void Parser::unknown(const OptionWord& word) {
     warnings_.push_back(text + " ignored");
     return;
   }
+  if (previous_ == "stores" && !word.value) {
+    throw StartError(ExitCode::kUsage, text, "several stores are written as in stores=fast:slow");
+  }
   const std::string_view nearest = nearest_word(canonical_name(word.name), known_words());
   throw StartError(ExitCode::kUsage, text,
                    nearest.empty() ? "" : fmt::format("did you mean \"{}\"?", nearest));
@@ -156,6 +160,7 @@ void Parser::take(const OptionWord& word) {
   } else {
     take_option(match, word);
   }
+  previous_ = name;
 }
 
 void Parser::make_absolute(std::string& path) const {

@@ -46,6 +46,12 @@ Recover parse_recover(const std::string& word) {
   throw std::invalid_argument("expected auto, keep or discard");
 }
 
+bool parse_upload(const std::string& word) {
+  if (word == "put") return false;
+  if (word == "import") return true;
+  throw std::invalid_argument("expected put or import");
+}
+
 bool parse_passthrough(const std::string& word) {
   if (word == "auto") return true;
   if (word == "no") return false;
@@ -71,6 +77,8 @@ constexpr std::array kTable{
   Option{kFiles, kValue, "xattrs", "WHICH", "all", "extended attributes that are listed: all, or settable for rsync -X", store<&Options::xattrs, parse_xattrs>},
   Option{kFiles, kValue, "disk-format", "NAME", "raw", "disk_format of new images whose bytes do not tell", store<&Options::disk_format, parse_format>},
   Option{kFiles, kValue, "container-format", "NAME", "bare", "container_format of such images", store<&Options::container_format, parse_format>},
+  Option{kFiles, kValue, "upload", "WAY", "put", "how files get to Glance: put, or import where that is allowed instead", store<&Options::upload_by_import, parse_upload>},
+  Option{kFiles, kValue, "stores", "STORES", "", "where they are kept there, as in fast:slow (default: the site's default store)", store<&Options::stores, parse_stores>},
 
   Option{kCache, kValue, "cache-dir", "DIR", "", "where image data are kept (default: /var/cache/glancefs or ~/.cache/glancefs)", store<&Options::cache_directory, parse_text>},
   Option{kCache, kValue, "cache-size", "SIZE", "25%", "most that is kept there: 10G, or a share of the file system", store<&Options::cache_size, parse_amount>},

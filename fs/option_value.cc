@@ -13,6 +13,8 @@
 #include <string_view>
 #include <utility>
 
+#include "client/import_state.h"
+
 namespace glancefs::fs {
 namespace {
 
@@ -145,6 +147,15 @@ unsigned parse_connections(const std::string& word) {
     throw std::invalid_argument("expected a number between 1 and 64");
   }
   return static_cast<unsigned>(*number);
+}
+
+std::vector<std::string> parse_stores(const std::string& word) {
+  std::string list = word;
+  // No store has a colon in its name: Glance's configuration separates with it, too.
+  std::ranges::replace(list, ':', ',');
+  std::vector<std::string> stores = client::split_list(list);
+  if (stores.empty()) throw std::invalid_argument("expected names of stores, as in fast:slow");
+  return stores;
 }
 
 mode_t parse_umask(const std::string& word) {

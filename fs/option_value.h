@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 
@@ -38,6 +39,8 @@ std::chrono::milliseconds parse_timeout(const std::string& word);
 bool parse_flag(const std::string& word);
 /// 1 … 64: more connections than that a server takes for an attack.
 unsigned parse_connections(const std::string& word);
+/// Names, separated by commas, or by colons, which need no quotes among mount options.
+std::vector<std::string> parse_stores(const std::string& word);
 /// Octal, 0 … 777.
 mode_t parse_umask(const std::string& word);
 /// A number, or a name of the password or group database.

@@ -69,6 +69,9 @@ struct Options {
   bool direct_files = false;  ///< read file stores without Glance
   Recover recover = Recover::kAuto;
 
+  bool upload_by_import = false;    ///< stage and import what is written, instead of one PUT
+  std::vector<std::string> stores;  ///< where it goes; empty: the site's default
+
   bool removal = false;  ///< whether rm deletes images
   bool hidden = false;   ///< show images with os_hidden
   XattrList xattrs = XattrList::kAll;

@@ -37,7 +37,9 @@ bool worth_repeating(const client::HttpError& error) {
 // What does not fit into a Draft's own fields.
 std::vector<client::Change> draft_fields(const Image& image) {
   std::vector<client::Change> fields;
-  for (const auto& [key, text] : image.properties) fields.push_back({.key = key, .value = text});
+  for (const auto& [key, text] : image.properties) {
+    if (kind_of(key) != KeyKind::kReadOnly) fields.push_back({.key = key, .value = text});
+  }
   if (!image.tags.empty()) fields.push_back({.key = "tags", .value = image.tags});
   if (image.min_disk > 0) {
     fields.push_back({.key = "min_disk", .value = static_cast<std::int64_t>(image.min_disk)});
@@ -63,31 +65,43 @@ class Publisher::Attempt {
         upload_(upload),
         stop_(std::move(stop)),
         wanted_(upload.image()),
+        destination_(destination_of(wanted_, config.usual)),
+        import_config_{.poll_interval = config.poll_interval, .patience = config.import_patience},
+        import_(import_config_, images, upload, destination_.stores),
         source_(upload, algorithm) {
     formats_.declare(wanted_, upload_.spool());
   }
 
+  /// Throws when the site cannot do what is wanted; nothing has been sent then.
+  void check() { check_destination(destination_, images_, stop_); }
+
   /// The finished image, or nullopt: once more.
   std::optional<Image> run(bool last) {
-    std::optional<Image> finished = prepare();
-    if (finished) return finished;
+    std::optional<Image> image = prepare();
+    if (image) return image;
     if (source_.size() == 0) return images_.show(upload_.image().id, stop_);
+    bool imported = destination_.imported();
     try {
       source_.restart();  // an attempt before this one may have read some of it
-      images_.upload(upload_.image().id, source_, stop_);
+      send();
     } catch (const client::HttpError& error) {
       if (error.status() == 415) formats_.learn(wanted_, upload_.spool());
       // An answer may be lost although all went well.
-      std::optional<Image> image = settled();
-      if (image && proven(*image)) return image;
-      if (!image) throw_errno(ESTALE, "image " + upload_.image().id + " was deleted meanwhile");
-      if (last || !worth_repeating(error)) throw;
-      log::warning("upload of image {} failed, trying again: {}", image->id, error.what());
-      step_back(*image, error);
-      return std::nullopt;
+      image = settled();
+      if (image && complete(*image)) return image;
+      imported = image && import_.under_way(*image);
+      if (!imported) {
+        if (!image) throw_deleted();
+        if (last || !worth_repeating(error)) throw_refused_upload(error, image->id, images_);
+        log::warning("upload of image {} failed, trying again: {}", image->id, error.what());
+        step_back(*image, error);
+        return std::nullopt;
+      }
     }
-    std::optional<Image> image = settled();
-    if (image && proven(*image)) return image;
+    image = imported ? import_.wait(stop_) : settled();
+    if (image && complete(*image)) return image;
+    if (!image) throw_deleted();
+    if (imported && !import_.arrived(*image)) import_.fail(*image, stop_);
     clean_up();
     throw_errno(EIO, "what Glance stored of image " + upload_.image().id +
                          " is not what was sent; it has been removed again");
@@ -98,28 +112,54 @@ class Publisher::Attempt {
     try {
       const std::string id = upload_.image().id;
       const std::optional<Image> left = images_.show(id, {});
-      if (!left || (upload_.found() && !poisoned(*left))) return;
+      if (!left || (upload_.found() && !spoilt(*left))) return;
       take_away(images_, *left, {});
     } catch (const std::exception& error) {
       log::warning("image {} may be left unfinished: {}", upload_.image().id, error.what());
     }
   }
 
+  /// Whether the server brings what was sent to its end without us, and the next publish() may
+  /// find it there.
+  bool goes_on_alone() const {
+    return import_.runs() && stop_.stop_requested() && !upload_.cancelled().stop_requested();
+  }
+
  private:
+  /// Whether we have brought a record that was found to where only deleting gets it out.
+  bool spoilt(const Image& image) const {
+    return poisoned(image) ||
+           (staged_ && (image.status == Status::kUploading || image.status == Status::kImporting));
+  }
+
+  [[noreturn]] void throw_deleted() const {
+    throw_errno(ESTALE, "image " + upload_.image().id + " was deleted meanwhile");
+  }
+
+  void send() {
+    staged_ = destination_.imported();
+    if (staged_) return import_.send(source_, stop_);
+    const std::string store = destination_.stores.empty() ? "" : destination_.stores.front();
+    images_.upload(upload_.image().id, source_, store, stop_);
+  }
+
   /// Sees to it that there is a queued record that takes the data. Answers the image if it turns
   /// out to be finished: the answer to an earlier upload was lost, or its process died.
   std::optional<Image> prepare() {
     std::optional<Image> known = images_.show(upload_.image().id, stop_);
-    // What was set on the file while its upload ran may not have reached the image.
-    if (known && proven(*known)) return bring_up_to_date(*known);
+    // What was staged has its size; another one is of other bytes than these.
+    if (known && import_.under_way(*known) && known->size == source_.size()) {
+      known = import_.wait(stop_);
+    }
+    if (known && complete(*known)) return finished(*known);
     formats_.check(wanted_, upload_.spool(), stop_);
     if (known && known->status == Status::kQueued && !poisoned(*known)) {
       bring_up_to_date(*known);
       return std::nullopt;
     }
-    if (known && upload_.found()) check_still_ours(*known);
+    if (known && upload_.found() && !spoilt(*known)) throw_taken(*known);
     if (known) {
-      // Saving, importing or poisoned: nothing but deleting gets an image out of these.
+      // Saving, staged, importing or poisoned: only deleting gets an image out of these.
       take_away(images_, *known, stop_);
       upload_.renew_id();
     }
@@ -147,12 +187,21 @@ class Publisher::Attempt {
   }
 
   /// Somebody else's image that was queued: what others do to it must not be undone.
-  void check_still_ours(const Image& known) {
-    if (poisoned(known)) return;  // of use to nobody
+  [[noreturn]] static void throw_taken(const Image& known) {
     const bool busy = known.status == Status::kSaving || known.status == Status::kUploading ||
                       known.status == Status::kImporting;
     throw_errno(busy ? EBUSY : EPERM,
                 "image " + known.id + " has been filled by somebody else: " + known.status_word);
+  }
+
+  /// An image that was finished without us, with what was set on the file since it was created.
+  Image finished(const Image& known) {
+    try {
+      return bring_up_to_date(known);
+    } catch (const std::system_error& error) {
+      log::warning("image {} lacks what was set on it since: {}", known.id, error.what());
+      return known;
+    }
   }
 
   /// What was set on the file since the record was made.
@@ -170,7 +219,9 @@ class Publisher::Attempt {
       want("name", wanted_.name.value_or(""));
       want("visibility", std::string(to_string(wanted_.visibility)));
     }
-    for (const auto& [key, text] : upload_.spool().record().properties) want(key, text);
+    for (const auto& [key, text] : upload_.spool().record().properties) {
+      if (kind_of(key) != KeyKind::kReadOnly) want(key, text);
+    }
     std::erase_if(changes, [&](const client::Change& change) { return shows(known, change); });
     return changes.empty() ? known : images_.update(known.id, changes, stop_);
   }
@@ -180,7 +231,7 @@ class Publisher::Attempt {
     const bool clean = image.status == Status::kQueued && !poisoned(image);
     // After a 500 the store may hold a leftover of this id, which would refuse it for ever.
     if (clean && (error.status() != 500 || upload_.found())) return;
-    if (upload_.found()) check_still_ours(image);
+    if (upload_.found() && !spoilt(image)) throw_taken(image);
     take_away(images_, image, stop_);
     upload_.renew_id();
   }
@@ -199,6 +250,8 @@ class Publisher::Attempt {
     }
   }
 
+  bool complete(const Image& image) { return import_.arrived(image) && proven(image); }
+
   bool proven(const Image& image) {
     if (image.status != Status::kActive || image.size != source_.size()) return false;
     if (!image.hash.empty()) {
@@ -215,13 +268,17 @@ class Publisher::Attempt {
   Upload& upload_;
   const std::stop_token stop_;
   Image wanted_;
+  const Destination destination_;
+  const StagedImportConfig import_config_;
+  StagedImport import_;
+  bool staged_ = false;  // something of ours may be in the staging area
   SpoolSource source_;
 };
 
-void Publisher::withdraw(const std::string& id, std::stop_token stop) noexcept {
+void Publisher::withdraw(const std::string& id, bool also_active, std::stop_token stop) noexcept {
   try {
     const std::optional<Image> left = images_.show(id, stop);
-    if (left && left->status != Status::kActive) take_away(images_, *left, stop);
+    if (left && (also_active || left->status != Status::kActive)) take_away(images_, *left, stop);
   } catch (const std::exception& error) {
     log::warning("image {} may be left unfinished: {}", id, error.what());
   }
@@ -230,6 +287,7 @@ void Publisher::withdraw(const std::string& id, std::stop_token stop) noexcept {
 client::Image Publisher::publish(Upload& upload, const std::string& algorithm,
                                  std::stop_token stop) {
   Attempt attempt(config_, images_, formats_, upload, algorithm, stop);
+  attempt.check();
   try {
     for (int left = config_.attempts; left > 0; --left) {
       const std::optional<Image> image = attempt.run(left == 1);
@@ -237,6 +295,10 @@ client::Image Publisher::publish(Upload& upload, const std::string& algorithm,
       if (left > 1) client::pause(config_.poll_interval, stop);
     }
   } catch (...) {
+    if (attempt.goes_on_alone()) {
+      throw_errno(ECANCELED, "stopped waiting; Glance goes on importing image " +
+                                 upload.image().id + ", and the next try finds it");
+    }
     attempt.clean_up();
     throw;
   }

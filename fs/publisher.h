@@ -6,7 +6,9 @@
 #include <string>
 
 #include "client/images.h"
+#include "fs/destination.h"
 #include "fs/site_formats.h"
+#include "fs/staged_import.h"
 #include "fs/upload.h"
 
 namespace glancefs::fs {
@@ -18,6 +20,8 @@ struct PublisherConfig {
   /// The same for one that broke off before its last byte.
   std::chrono::milliseconds rollback_timeout{5000};
   std::chrono::milliseconds poll_interval{1000};
+  std::chrono::milliseconds import_patience{std::chrono::minutes(60)};
+  Destination usual;  ///< of files that have no stores of their own
 };
 
 /// Thread-safe; one call at a time for one Upload.
@@ -30,15 +34,16 @@ class Publisher {
         formats_(formats) {}
 
   /// Uploads what `upload` (which has begun()) holds and answers the image once Glance shows it
-  /// active with the right size and hash. Otherwise throws, and Glance is left without the image,
-  /// unless it was found there: a half one is never visible. `algorithm`: the hash Glance will
-  /// probably use, computed while sending. An empty file becomes a queued image without data:
-  /// Glance could never fill an active one.
+  /// active with the right size and hash, in all the stores that were wanted. Otherwise throws, and
+  /// Glance is left without the image, unless it was found there: a half one is never visible. An
+  /// import that runs when `stop` comes is left to itself; the next publish() takes it up.
+  /// `algorithm`: the hash Glance will probably use, computed while sending. An empty file becomes
+  /// a queued image without data: Glance could never fill an active one.
   client::Image publish(Upload& upload, const std::string& algorithm, std::stop_token stop);
 
   /// Removes what an upload that will not be tried again has left at Glance under `id`, an id of
-  /// our own making; an active image stays. Trouble is logged: nobody waits.
-  void withdraw(const std::string& id, std::stop_token stop) noexcept;
+  /// our own making; an active image only with `also_active`. Trouble is logged: nobody waits.
+  void withdraw(const std::string& id, bool also_active, std::stop_token stop) noexcept;
 
  private:
   class Attempt;

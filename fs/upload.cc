@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "fs/destination.h"
 #include "fs/names.h"
 #include "fs/tree.h"
 #include "fs/xattrs.h"
@@ -21,6 +22,10 @@ client::Image image_of_record(const cache::SpoolRecord& record) {
   image.created = image.updated =
       std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   for (const auto& [key, text] : record.properties) {
+    if (key == kStoresKey) {  // Glance decides the field, and we where the upload goes
+      apply_change(image, {.key = key, .value = text});
+      continue;
+    }
     const auto change = set_change(image, key, text);
     if (change) apply_change(image, *change);
   }
@@ -154,6 +159,9 @@ bool Upload::announced() const {
 
 void Upload::apply(const client::Change& change, std::string_view key, std::string_view text) {
   Lock lock(mutex_);
+  if (key == kStoresKey && state_ == State::kUploading) {
+    throw_errno(EBUSY, "the image is on its way into its stores");
+  }
   auto& properties = record_.properties;
   std::erase_if(properties, [&](const auto& property) { return property.first == key; });
   if (change.value) properties.emplace_back(key, text);
@@ -225,6 +233,7 @@ void Upload::start() {
   held_ = false;
   torn_.reset();
   sent_ = 0;
+  import_news_.clear();
 }
 
 void Upload::renew_id() {
@@ -279,6 +288,11 @@ void Upload::wait_for_upload(const std::stop_token& stop) {
   }
 }
 
+void Upload::importing(const std::string& news) {
+  Lock lock(mutex_);
+  import_news_ = news;
+}
+
 std::vector<client::Change> Upload::later() {
   Lock lock(mutex_);
   return std::exchange(later_, {});
@@ -317,16 +331,18 @@ void Upload::save() {
 std::string Upload::describe() const {
   Lock lock(mutex_);
   std::string_view word = "being written";
-  if (state_ == State::kUploading) word = "uploading";
+  if (state_ == State::kUploading) word = import_news_.empty() ? "uploading" : "importing";
   if (state_ == State::kFailed) word = "failed";
   if (state_ == State::kWriting && writers_ == 0) word = "waiting";
   if (held_ || (torn_ && writers_ == 0)) {
     word = record_.state == cache::SpoolState::kWriting ? "unfinished" : "kept";
   }
   if (writers_ == 0 && record_.name.starts_with('.')) word = "stays here";
+  // One of them at most: an upload that runs has no error yet.
+  const std::string& more = state_ == State::kUploading ? import_news_ : record_.error;
   return log::printable(fmt::format("{}/{}  {}  {} of {} bytes sent{}{}", record_.directory,
                                     record_.name, word, sent_.load(), spool_->size(),
-                                    record_.error.empty() ? "" : "  ", record_.error));
+                                    more.empty() ? "" : "  ", more));
 }
 
 }  // namespace glancefs::fs

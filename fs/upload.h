@@ -80,7 +80,8 @@ class Upload {
   bool announced() const;
 
   /// Sets or removes a field. While an upload runs it is also remembered for later(): Glance undoes
-  /// what is changed in the middle of one. ERRORS of the journal.
+  /// what is changed in the middle of one. The stores cannot be changed then: EBUSY. ERRORS of the
+  /// journal.
   void apply(const client::Change& change, std::string_view key, std::string_view text);
   /// Another name and directory. EBUSY while an upload runs. `whole`: the new name says that nobody
   /// will write any more, and the journal learns both at once.
@@ -119,6 +120,9 @@ class Upload {
   /// Bytes sent by the running upload.
   void sent(std::uint64_t bytes) noexcept { sent_ = bytes; }
   std::uint64_t sent() const noexcept { return sent_; }
+
+  /// All is sent, and Glance imports it: `news` is what is known of that.
+  void importing(const std::string& news);
 
   /// Who holds it open for writing.
   void open_writer();
@@ -167,6 +171,7 @@ class Upload {
   bool moved_ GUARDED_BY(mutex_) = false;
   unsigned writers_ GUARDED_BY(mutex_) = 0;
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
+  std::string import_news_ GUARDED_BY(mutex_);
 };
 
 /// The image a journal record describes, before anything of it is at Glance.

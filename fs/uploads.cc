@@ -6,7 +6,9 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "fs/blocks.h"
+#include "fs/destination.h"
 #include "fs/names.h"
+#include "fs/xattrs.h"
 
 namespace glancefs::fs {
 namespace {
@@ -97,7 +99,10 @@ std::shared_ptr<Upload> Uploads::fill(const client::Image& queued) {
   record.found = true;
   record.directory = client::to_string(queued.visibility);
   record.name = escape_name(queued.name.value_or(""));
-  return add(spools_.create(std::move(record)), queued, true);
+  client::Image image = queued;
+  // What Glance says there is no wish of whoever fills it.
+  apply_change(image, {.key = std::string(kStoresKey), .value = std::nullopt});
+  return add(spools_.create(std::move(record)), std::move(image), true);
 }
 
 void Uploads::recover() {
@@ -135,7 +140,7 @@ void Uploads::drop(cache::Spool& spool, const std::string& why) {
   log::warning("{}/{}: {} bytes found in the journal are removed: {}", record.directory,
                log::printable(record.name), spool.size(), why);
   if (record.state != cache::SpoolState::kWriting && !record.found) {
-    publisher_.withdraw(record.image_id, ending_.get_token());
+    publisher_.withdraw(record.image_id, false, ending_.get_token());
     tree_.erase(record.image_id);
   }
   spool.discard();
@@ -305,7 +310,8 @@ void Uploads::remove(const std::shared_ptr<Upload>& upload, std::stop_token stop
   if (upload->found() || upload->state() == Upload::State::kDone) {
     images_.remove(id, stop);
   } else if (upload->announced()) {
-    publisher_.withdraw(id, stop);
+    // An import that was left to itself would bring the file back.
+    publisher_.withdraw(id, true, stop);
   }
   tree_.erase(id);
 }

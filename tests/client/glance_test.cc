@@ -339,9 +339,62 @@ TEST_F(GlanceTest, ARepeatedDeleteMayFindNothing) {
 TEST_F(GlanceTest, AnUploadIsSentOnce) {
   test::StringSource data("the bytes");
   handler_ = [](const Request&) { return answer(503); };
-  EXPECT_EQ(failure_of([&] { glance_.upload(kId, data, {}); }), EIO);
+  EXPECT_EQ(failure_of([&] { glance_.upload(kId, data, {}, {}); }), EIO);
   EXPECT_EQ(transport_.requests().size(), 1U);
   EXPECT_EQ(*transport_.requests()[0].headers.find("Content-Type"), "application/octet-stream");
+}
+
+TEST_F(GlanceTest, OneStoreIsNamedInTheUpload) {
+  test::StringSource data("the bytes");
+  handler_ = [](const Request&) { return answer(204); };
+  glance_.upload(kId, data, {}, {});
+  glance_.upload(kId, data, "slow", {});
+  EXPECT_EQ(transport_.requests()[0].headers.find("x-image-meta-store"), nullptr);
+  EXPECT_EQ(*transport_.requests()[1].headers.find("x-image-meta-store"), "slow");
+}
+
+TEST_F(GlanceTest, AnImportIsOrderedOnce) {
+  handler_ = [](const Request&) { return answer(503); };
+  EXPECT_EQ(failure_of([&] { glance_.import_staged(kId, {"a", "b"}, {}); }), EIO);
+  ASSERT_EQ(transport_.requests().size(), 1U);
+  EXPECT_EQ(transport_.requests()[0].body,
+            R"({"method":{"name":"glance-direct"},"stores":["a","b"]})");
+}
+
+TEST_F(GlanceTest, StagingThatTheSiteLacksIsNotSupported) {
+  test::StringSource data("the bytes");
+  handler_ = [](const Request&) {
+    return answer(404, R"({"message": "'glance-direct' method is not available at this site."})");
+  };
+  EXPECT_EQ(failure_of([&] { glance_.stage(kId, data, {}); }), EOPNOTSUPP);
+}
+
+TEST_F(GlanceTest, StoresAreThoseForImages) {
+  handler_ = [](const Request&) {
+    return answer(200, R"({"stores": [{"id": "fast", "default": "true"}, {"id": "web",
+                           "read-only": "true"}, {"id": "os_glance_staging_store"}, {}, "x"]})");
+  };
+  EXPECT_EQ(glance_.stores({}), std::vector<std::string>{"fast"});
+  handler_ = [](const Request&) { return answer(404); };
+  EXPECT_EQ(glance_.stores({}), std::vector<std::string>());
+  handler_ = [](const Request&) { return answer(403); };
+  EXPECT_EQ(glance_.stores({}), std::nullopt);
+  handler_ = [](const Request&) { return answer(200, "[]"); };
+  EXPECT_EQ(failure_of([&] { glance_.stores({}); }), EIO);
+}
+
+TEST_F(GlanceTest, TasksAreInTheOrderOfTheirBirth) {
+  handler_ = [](const Request&) {
+    return answer(200,
+                  R"({"tasks": [{"id": "b", "status": "processing", "message": " Copied\n\n3 MiB\n",
+                                      "created_at": "2026-01-02T00:00:00Z"},
+                                     {"id": "a", "status": "failure", "message": null,
+                                      "created_at": "2026-01-01T00:00:00Z"}]})");
+  };
+  const std::vector<Task> tasks = glance_.tasks(kId, {});
+  ASSERT_EQ(tasks.size(), 2U);
+  EXPECT_EQ(tasks[0], (Task{.id = "a", .status = "failure", .message = ""}));
+  EXPECT_EQ(tasks[1].message, "Copied 3 MiB");
 }
 
 TEST_F(GlanceTest, NoQuotaOnThisSite) {

@@ -112,6 +112,49 @@ TEST_F(Import, SeveralStoresAtOnce) {
   EXPECT_THAT(download(cloud().demo, id), Answers(200, "data"));
 }
 
+// Nobody sees an image in some of its stores: with all of them wanted it is active at the end.
+TEST_F(Import, StagedDataReachAllStoresOrNone) {
+  const auto id = create(cloud().demo);
+  ASSERT_THAT(stage(id, some_bytes(3'000'000)), Answers(204));
+  auto body = direct();
+  body["stores"] = {"fast", "slow"};
+  ASSERT_THAT(start(cloud().demo, id, body), Answers(202));
+  ASSERT_TRUE(eventually([&] {
+    const auto image = record(cloud().demo, id);
+    const bool active = image["status"] == "active";
+    EXPECT_EQ(active, image.value("stores", "") == "fast,slow") << image;
+    return active;
+  }));
+  EXPECT_EQ(record(cloud().demo, id)["os_glance_importing_to_stores"], "");
+}
+
+TEST_F(Import, AStoreMayBeNamedInTheUpload) {
+  const auto id = create(cloud().demo);
+  ASSERT_THAT(upload(cloud().demo, id, "data", {{"x-image-meta-store", "slow"}}), Answers(204));
+  EXPECT_EQ(record(cloud().demo, id)["stores"], "slow");
+}
+
+// The quota counts when the data are brought into the store, after everything has been accepted.
+TEST_F(Import, StagedDataThatDoNotFitAreStuckForEver) {
+  if (!cloud().storage_quota) GTEST_SKIP() << "GLANCEFS_CLOUD_STORAGE_QUOTA is not set";
+  const auto id = create(cloud().demo);
+  ASSERT_THAT(stage(id, some_bytes(*cloud().storage_quota + 1)), Answers(204));
+  ASSERT_THAT(start(cloud().demo, id, direct()), Answers(202));
+  ASSERT_TRUE(eventually(
+      [&] { return record(cloud().demo, id).value("os_glance_failed_import", "") == "fast"; }));
+  ASSERT_TRUE(settled(id));
+  const auto image = record(cloud().demo, id);
+  EXPECT_EQ(image["status"], "importing");
+  EXPECT_EQ(image["os_glance_importing_to_stores"], "");
+  EXPECT_EQ(image["size"], *cloud().storage_quota + 1) << "of what is staged";
+  EXPECT_THAT(start(cloud().demo, id, direct()), Answers(409));
+  EXPECT_THAT(stage(id, "again"), Answers(409));
+  const auto tasks = get(cloud().demo, "/v2/images/" + id + "/tasks").json()["tasks"];
+  ASSERT_EQ(tasks.size(), 1U);
+  EXPECT_EQ(tasks[0]["status"], "failure");
+  EXPECT_THAT(del(cloud().demo, "/v2/images/" + id), Answers(204));
+}
+
 TEST_F(Import, CopiesAreMadeByAdministrators) {
   const auto id = create_active(cloud().demo, "data");
   EXPECT_THAT(start(cloud().demo, id, copy_to({"slow"})), Answers(403));

@@ -35,6 +35,35 @@ TEST_F(Quota, OneUploadMayCrossTheLine) {
   EXPECT_EQ(status_of(id), "queued");
 }
 
+// An import knows its size, and is refused after it has been accepted: queued again without a sign
+// in the record, while the task has the reason.
+TEST_F(Quota, AnImportMayNotCrossTheLine) {
+  const auto mebibytes = cloud().limits->size_total + 1;
+  const auto id = create(cloud().other);
+  const auto path = "/v2/images/" + id;
+  ASSERT_THAT(cloud().glance.send("PUT", path + "/stage", octets(cloud().other),
+                                  some_bytes(static_cast<std::size_t>(mebibytes) << 20)),
+              Answers(204));
+  ASSERT_THAT(post(cloud().other, path + "/import", {{"method", {{"name", "glance-direct"}}}}),
+              Answers(202));
+  ASSERT_TRUE(becomes(id, "queued"));
+  Json image;
+  ASSERT_TRUE(eventually([&] {
+    image = record(cloud().admin, id);
+    return !image.contains("os_glance_import_task");
+  }));
+  EXPECT_EQ(image["os_glance_importing_to_stores"], "");
+  EXPECT_EQ(image["os_glance_failed_import"], "");
+  EXPECT_TRUE(image["checksum"].is_null());
+  Json tasks;
+  ASSERT_TRUE(eventually([&] {
+    tasks = get(cloud().other, path + "/tasks").json()["tasks"];
+    return tasks.size() == 1 && tasks[0]["status"] == "failure";
+  }));
+  EXPECT_THAT(tasks[0]["message"].get<std::string>(),
+              testing::HasSubstr("is over a limit for [Resource image_size_total"));
+}
+
 TEST_F(Quota, ImagesAreCounted) {
   for (int i = 0; i < cloud().limits->count_total; ++i) create(cloud().other);
   EXPECT_THAT(try_create(cloud().other, Json::object()),

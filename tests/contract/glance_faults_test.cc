@@ -110,7 +110,7 @@ TEST_F(GlanceFaults, AnUploadAfterTheTokenEnded) {
   client_.glance.create(draft, {});
   cloud_.expire_tokens();
   test::StringSource source(data_);
-  client_.glance.upload(draft.id, source, {});
+  client_.glance.upload(draft.id, source, {}, {});
   EXPECT_EQ(client_.glance.show(draft.id, {})->size, data_.size());
 }
 

@@ -12,12 +12,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "client/images.h"
+#include "client/import_state.h"
 #include "tests/support/fake_images.h"
 
 namespace glancefs::client {
@@ -47,6 +49,22 @@ class ImagesContract : public ::testing::Test {
   }
   Image set(const std::string& id, const std::string& key, Value value) {
     return images().update(id, {{key, std::move(value)}}, {});
+  }
+  // Asks until the import is over, at most as long as any import here can take; every phase that it
+  // passed through goes to `phases`.
+  Image imported(const std::string& id, const std::vector<std::string>& stores,
+                 std::vector<ImportPhase>* phases = nullptr) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    Image image = shown(id);
+    ImportPhase phase = import_state(image, stores).phase;
+    while (phase != ImportPhase::kDone && phase != ImportPhase::kFailed &&
+           std::chrono::steady_clock::now() < limit) {
+      if (phases != nullptr) phases->push_back(phase);
+      image = shown(id);
+      phase = import_state(image, stores).phase;
+    }
+    EXPECT_EQ(phase, ImportPhase::kDone);
+    return image;
   }
   static int error_of(const std::function<void()>& action) {
     try {
@@ -193,7 +211,7 @@ TYPED_TEST_P(ImagesContract, CreatesAndFills) {
 
   const std::string data = this->sample(200'000);
   test::StringSource source(data);
-  this->images().upload(draft.id, source, {});
+  this->images().upload(draft.id, source, {}, {});
   const Image image = this->shown(draft.id);
   EXPECT_EQ(image.status, Status::kActive);
   EXPECT_EQ(image.size, data.size());
@@ -218,19 +236,83 @@ TYPED_TEST_P(ImagesContract, ACreateMayBeRepeated) {
 TYPED_TEST_P(ImagesContract, UploadsOnlyOnce) {
   const std::string id = this->service_.add("a", "12345");
   test::StringSource source("again");
-  EXPECT_EQ(this->error_of([&] { this->images().upload(id, source, {}); }), EPERM);
-  EXPECT_EQ(this->error_of([&] { this->images().upload(new_uuid(), source, {}); }), ESTALE);
+  EXPECT_EQ(this->error_of([&] { this->images().upload(id, source, {}, {}); }), EPERM);
+  EXPECT_EQ(this->error_of([&] { this->images().upload(new_uuid(), source, {}, {}); }), ESTALE);
   Draft draft = this->draft("formless");
   draft.disk_format.clear();
   this->images().create(draft, {});
-  EXPECT_EQ(this->error_of([&] { this->images().upload(draft.id, source, {}); }), EINVAL);
+  EXPECT_EQ(this->error_of([&] { this->images().upload(draft.id, source, {}, {}); }), EINVAL);
+}
+
+TYPED_TEST_P(ImagesContract, UploadsIntoAStore) {
+  const Draft draft = this->draft("new");
+  this->images().create(draft, {});
+  test::StringSource source("data");
+  EXPECT_EQ(this->error_of([&] { this->images().upload(draft.id, source, "nowhere", {}); }),
+            EINVAL);
+  this->images().upload(draft.id, source, "slow", {});
+  EXPECT_EQ(*find_property(this->shown(draft.id).properties, "stores"), "slow");
+}
+
+TYPED_TEST_P(ImagesContract, KnowsWhatTheSiteOffers) {
+  EXPECT_THAT(this->images().stores({}).value(), testing::ElementsAre("fast", "slow"));
+  EXPECT_THAT(this->images().import_methods({}), testing::Contains("glance-direct"));
+}
+
+TYPED_TEST_P(ImagesContract, ImportsWhatWasStaged) {
+  const std::vector<std::string> stores{"fast", "slow"};
+  const std::string data = this->sample(200'000);
+  const Draft draft = this->draft("new");
+  this->images().create(draft, {});
+  test::StringSource source(data);
+  this->images().stage(draft.id, source, {});
+  const Image staged = this->shown(draft.id);
+  EXPECT_EQ(staged.status, Status::kUploading);
+  EXPECT_EQ(staged.size, data.size());
+  EXPECT_EQ(import_state(staged, stores).phase, ImportPhase::kNone);
+  EXPECT_EQ(this->error_of([&] { this->images().stage(draft.id, source, {}); }), EBUSY);
+
+  this->images().import_staged(draft.id, stores, {});
+  const Image image = this->imported(draft.id, stores);
+  EXPECT_EQ(image.size, data.size());
+  EXPECT_EQ(image.hash.size(), 128U);
+  test::StringSink sink;
+  this->images().download(image, {0, data.size()}, sink, {});
+  EXPECT_TRUE(sink.text() == data);
+  const std::vector<Task> tasks = this->images().tasks(draft.id, {});
+  ASSERT_EQ(tasks.size(), 1U);
+  EXPECT_NE(tasks[0].status, "failure");
+}
+
+TYPED_TEST_P(ImagesContract, AnImportThatRunsNeverLooksLikeAFailure) {
+  const Draft draft = this->draft("new");
+  this->images().create(draft, {});
+  test::StringSource source("data");
+  this->images().stage(draft.id, source, {});
+  this->images().import_staged(draft.id, {}, {});
+  std::vector<ImportPhase> phases;
+  EXPECT_EQ(this->imported(draft.id, {}, &phases).status, Status::kActive);
+  EXPECT_THAT(phases, testing::Each(testing::AnyOf(ImportPhase::kWaiting, ImportPhase::kRunning)));
+}
+
+TYPED_TEST_P(ImagesContract, OnlyWhatIsStagedIsImported) {
+  const Draft draft = this->draft("new");
+  EXPECT_EQ(this->error_of([&] { this->images().import_staged(draft.id, {}, {}); }), ENOENT);
+  EXPECT_THAT(this->error_of([&] { this->images().tasks(draft.id, {}); }),
+              testing::AnyOf(0, ENOENT));
+  this->images().create(draft, {});
+  EXPECT_EQ(this->error_of([&] { this->images().import_staged(draft.id, {}, {}); }), EBUSY);
+  EXPECT_THAT(this->images().tasks(draft.id, {}), testing::IsEmpty());
+  const std::string foreign = this->service_.add_foreign("b", "public");
+  test::StringSource source("data");
+  EXPECT_EQ(this->error_of([&] { this->images().stage(foreign, source, {}); }), EACCES);
 }
 
 TYPED_TEST_P(ImagesContract, AnEmptyImage) {
   const Draft draft = this->draft("empty");
   this->images().create(draft, {});
   test::StringSource source("");
-  this->images().upload(draft.id, source, {});
+  this->images().upload(draft.id, source, {}, {});
   EXPECT_EQ(this->shown(draft.id).size, 0U);
   EXPECT_EQ(this->shown(draft.id).status, Status::kActive);
 }
@@ -246,13 +328,13 @@ TYPED_TEST_P(ImagesContract, AnUploadThatStopsCanBeRepeated) {
   } broken(this->sample(100'000));
   const Draft draft = this->draft("new");
   this->images().create(draft, {});
-  EXPECT_EQ(this->error_of([&] { this->images().upload(draft.id, broken, {}); }), EDOM);
+  EXPECT_EQ(this->error_of([&] { this->images().upload(draft.id, broken, {}, {}); }), EDOM);
   // The server finds out when the connection is gone.
   test::StringSource source("whole");
   int error = EBUSY;
   for (int i = 0; i < 100 && error == EBUSY; ++i) {
     source.restart();
-    error = this->error_of([&] { this->images().upload(draft.id, source, {}); });
+    error = this->error_of([&] { this->images().upload(draft.id, source, {}, {}); });
   }
   EXPECT_EQ(error, 0);
   EXPECT_EQ(this->shown(draft.id).size, 5U);
@@ -357,10 +439,12 @@ TYPED_TEST_P(ImagesContract, NothingHappensAfterStop) {
 REGISTER_TYPED_TEST_SUITE_P(ImagesContract, ListsWhatIsVisible, ListsHiddenOnesAlone, ListsByName,
                             ListsChanges, ShowsARecord, DownloadsParts, SaysWhenRangesAreRefused,
                             LostDataIsNoEmptyFile, ADeletedImageIsStale,
-                            TheSinksErrorsPassUnchanged, CreatesAndFills, ACreateMayBeRepeated,
-                            UploadsOnlyOnce, AnEmptyImage, AnUploadThatStopsCanBeRepeated,
-                            UpdatesEveryKindOfField, RefusedUpdatesSayWhy, UpdatesAreAllOrNothing,
-                            PropertiesAreLimited, Removes, TellsWhatTheSiteTakes,
-                            NothingHappensAfterStop);
+                            TheSinksErrorsPassUnchanged, CreatesAndFills, UploadsIntoAStore,
+                            KnowsWhatTheSiteOffers, ImportsWhatWasStaged,
+                            AnImportThatRunsNeverLooksLikeAFailure, OnlyWhatIsStagedIsImported,
+                            ACreateMayBeRepeated, UploadsOnlyOnce, AnEmptyImage,
+                            AnUploadThatStopsCanBeRepeated, UpdatesEveryKindOfField,
+                            RefusedUpdatesSayWhy, UpdatesAreAllOrNothing, PropertiesAreLimited,
+                            Removes, TellsWhatTheSiteTakes, NothingHappensAfterStop);
 
 }  // namespace glancefs::client

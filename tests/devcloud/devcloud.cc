@@ -220,6 +220,8 @@ bool DevCloud::set_status(const std::string& id, const std::string& status) {
   return change_image(id, [&](Image& image) { image.status = status; });
 }
 
+void DevCloud::hold_imports(bool hold) { parts_->glance.hold_imports(hold); }
+
 int DevCloud::add_fault(Fault fault) { return parts_->faults.add(std::move(fault)); }
 void DevCloud::remove_fault(int id) { parts_->faults.remove(id); }
 void DevCloud::clear_faults() { parts_->faults.clear(); }

@@ -91,6 +91,9 @@ class DevCloud {
   bool corrupt_data(const std::string& id, std::uint64_t offset, std::string bytes);
   bool set_status(const std::string& id, const std::string& status);
 
+  /// While held, imports go no further than "importing".
+  void hold_imports(bool hold);
+
   int add_fault(Fault fault);
   void remove_fault(int id);
   void clear_faults();

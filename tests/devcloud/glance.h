@@ -1,6 +1,7 @@
 // Glance v2 as Debian 12 runs it (25.1 under eventlet): routing, authentication and the handlers.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -37,6 +38,8 @@ class Glance {
   /// Where Keystone is, for WWW-Authenticate.
   void set_keystone_url(std::string url) { keystone_url_ = std::move(url); }
   Response handle(Exchange& exchange);
+  /// While held, imports go no further than "importing".
+  void hold_imports(bool hold) noexcept { imports_held_ = hold; }
 
  private:
   struct Call {
@@ -100,8 +103,13 @@ class Glance {
   void begin_import(Import& job) REQUIRES(catalogue_.mutex);
   void run_import(Import job, std::stop_token stop);
   bool fetch_for_import(Import& job, std::shared_ptr<const Blob>& data);
-  void fail_import(const Import& job);
-  void import_into(const Import& job, const std::string& store, bool first,
+  void fail_import(const Import& job, const std::vector<std::string>& failed, bool queued);
+  bool refuse_over_limit(const Import& job, const Blob& data);
+  bool matches_format(const Import& job, const Blob& data) const;
+  bool fits(const Import& job, const std::string& id, const Blob& data) const;
+  void leave_store(Image& image, const std::string& store) REQUIRES(catalogue_.mutex);
+  void skip_store(const Import& job, const std::string& store);
+  void import_into(const Import& job, const std::string& store, bool activate,
                    const std::shared_ptr<const Blob>& data, const Hashes& hashes);
   void end_import(const Import& job);
   // glance_info.cc
@@ -120,6 +128,7 @@ class Glance {
   Identity& identity_;
   Traffic& traffic_;
   std::string keystone_url_;
+  std::atomic<bool> imports_held_{false};
   Mutex workers_mutex_;
   std::vector<std::jthread> workers_ GUARDED_BY(workers_mutex_);
 };
@@ -127,6 +136,9 @@ class Glance {
 Response no_content();
 /// The error body the client's Accept header asks for.
 Response problem_response(const Problem& problem, const Request& request);
+/// How Keystone's limits are said to be exceeded.
+std::string over_limit(const std::string& project, std::string_view resource, std::int64_t limit,
+                       std::int64_t usage, int delta);
 /// The body as JSON; throws Problem 400.
 Json json_body(Exchange& exchange);
 /// Checks one attribute of an image record against the schema; throws Problem 400.

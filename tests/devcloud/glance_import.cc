@@ -37,6 +37,7 @@ struct Glance::Import {
   std::string uri;
   std::vector<std::string> stores;
   bool all_stores = false;
+  bool must_succeed = true;  ///< one store that fails undoes the others
   std::string image_id;
   std::string task_id;
   std::string input;
@@ -63,6 +64,7 @@ void Glance::check_import(const Import& job) const {
 
 void Glance::choose_stores(const Request& request, const Json& body, Import& job) const {
   job.all_stores = body.value("all_stores", false);
+  job.must_succeed = body.value("all_stores_must_succeed", true);
   if (job.all_stores && body.contains("stores"))
     throw Problem(400,
                   "All_stores parameter can't be used with x-image-meta-store header or "
@@ -150,33 +152,91 @@ bool Glance::fetch_for_import(Import& job, std::shared_ptr<const Blob>& data) {
   return data != nullptr;
 }
 
-// A failed download goes back to queued; failed staged data stays importing for ever.
-void Glance::fail_import(const Import& job) {
+// A failed download goes back to queued; failed staged data stays importing for ever. What other
+// stores have of it already is taken out again.
+void Glance::fail_import(const Import& job, const std::vector<std::string>& failed, bool queued) {
   const Lock lock(catalogue_.mutex);
   catalogue_.tasks.at(job.task_id).status = "failure";
   catalogue_.tasks.at(job.task_id).message = "Task failed due to Internal Error";
   const auto found = catalogue_.images.find(job.image_id);
   if (found == catalogue_.images.end()) return;
   Image& image = found->second;
-  if (job.method == "web-download") image.status = "queued";
-  image.properties[kFailed] = fmt::format("{}", fmt::join(job.stores, ","));
+  if (job.method != "copy-image" && !image.stores.empty()) {
+    image.stores.clear();
+    image.size.reset();
+  }
+  if (job.method == "web-download" || queued) image.status = "queued";
+  image.properties[kFailed] = fmt::format("{}", fmt::join(failed, ","));
   image.properties[kImporting] = "";
   image.properties.erase(kTask);
   touch(image);
 }
 
-void Glance::import_into(const Import& job, const std::string& store, bool first,
+// What Keystone's limit refuses is queued again, and no store is named: only the task tells.
+bool Glance::refuse_over_limit(const Import& job, const Blob& data) {
+  if (!config_.limits || config_.limits->image_size_total < 0) return false;
+  const Lock lock(catalogue_.mutex);
+  const std::string& project = job.caller.project_id;
+  const auto used = static_cast<std::int64_t>(catalogue_.used_bytes(&project) >> 20U);
+  const auto more = static_cast<std::int64_t>(data.size() >> 20U);
+  if (used + more <= config_.limits->image_size_total) return false;
+  Task& task = catalogue_.tasks.at(job.task_id);
+  task.status = "failure";
+  task.message = over_limit(project, "image_size_total", config_.limits->image_size_total, used,
+                            static_cast<int>(more));
+  const auto found = catalogue_.images.find(job.image_id);
+  if (found == catalogue_.images.end()) return true;
+  found->second.status = "queued";
+  found->second.properties[kImporting] = "";
+  found->second.properties.erase(kTask);
+  touch(found->second);
+  return true;
+}
+
+bool Glance::matches_format(const Import& job, const Blob& data) const {
+  if (!config_.require_format_match || job.method == "copy-image") return true;
+  const std::string found_format = sniff_format(data);
+  const Lock lock(catalogue_.mutex);
+  const auto found = catalogue_.images.find(job.image_id);
+  return found == catalogue_.images.end() || found->second.container_format != "bare" ||
+         found->second.disk_format == "raw" || found->second.disk_format == found_format;
+}
+
+bool Glance::fits(const Import& job, const std::string& id, const Blob& data) const {
+  const Lock lock(catalogue_.mutex);
+  const StoreConfig* where = store(id);
+  if (where != nullptr && where->capacity &&
+      catalogue_.store_bytes(id) + data.size() > *where->capacity)
+    return false;
+  if (!config_.user_storage_quota || config_.limits) return true;
+  return catalogue_.used_bytes(&job.caller.project_id) + data.size() <= *config_.user_storage_quota;
+}
+
+void Glance::import_into(const Import& job, const std::string& store, bool activate,
                          const std::shared_ptr<const Blob>& data, const Hashes& hashes) {
   const Lock lock(catalogue_.mutex);
   const auto found = catalogue_.images.find(job.image_id);
   if (found == catalogue_.images.end()) return;
   Image& image = found->second;
-  if (first && job.method != "copy-image") fill(image, data, hashes);
+  if (activate && job.method != "copy-image") fill(image, data, hashes);
   image.stores.push_back(store);
+  leave_store(image, store);
+}
+
+void Glance::leave_store(Image& image, const std::string& store) {
   auto left = split(image.properties[kImporting], ',');
   std::erase(left, store);
   image.properties[kImporting] = fmt::format("{}", fmt::join(left, ","));
   touch(image);
+}
+
+void Glance::skip_store(const Import& job, const std::string& store) {
+  const Lock lock(catalogue_.mutex);
+  const auto found = catalogue_.images.find(job.image_id);
+  if (found == catalogue_.images.end()) return;
+  std::string& failed = found->second.properties[kFailed];
+  failed += (failed.empty() ? "" : ",") + store;
+  leave_store(found->second, store);
 }
 
 void Glance::end_import(const Import& job) {
@@ -202,18 +262,30 @@ void Glance::run_import(Import job, std::stop_token stop) {
     found->second.properties[kImporting] = fmt::format("{}", fmt::join(job.stores, ","));
     touch(found->second);
   }
+  while (imports_held_ && !stop.stop_requested()) pause(stop);
   std::shared_ptr<const Blob> data;
   if (!fetch_for_import(job, data)) {
     pause(stop);
-    fail_import(job);
+    fail_import(job, job.stores, false);
     return;
   }
+  if (job.method == "glance-direct" && refuse_over_limit(job, *data)) return;
+  if (!matches_format(job, *data)) return fail_import(job, {job.stores.front()}, true);
   const Hashes hashes = job.method == "copy-image" ? Hashes{} : data->hashes();
-  bool first = true;
+  bool active = false;
   for (const std::string& store : job.stores) {
     pause(stop);
     if (stop.stop_requested()) return;
-    import_into(job, store, std::exchange(first, false), data, hashes);
+    if (fits(job, store, *data)) {
+      // An import that must succeed everywhere shows the image at its very end.
+      const bool activate = job.must_succeed ? store == job.stores.back() : !active;
+      import_into(job, store, activate, data, hashes);
+      active = active || activate;
+    } else if (job.must_succeed) {
+      return fail_import(job, {store}, false);
+    } else {
+      skip_store(job, store);
+    }
   }
   pause(stop);
   end_import(job);

@@ -12,16 +12,6 @@ namespace {
 
 constexpr std::uint64_t kMiB = 1U << 20U;
 
-std::string over_limit(const std::string& project, std::string_view resource, std::int64_t limit,
-                       std::int64_t usage, int delta) {
-  return fmt::format(
-      "The request returned a 413 Request Entity Too Large. This generally means that rate "
-      "limiting "
-      "or a quota threshold was breached.\n\nThe response body:\nProject {} is over a limit for "
-      "[Resource {} is over limit of {} due to current usage {} and delta {}]",
-      project, resource, limit, usage, delta);
-}
-
 Problem quota_problem(std::uint64_t size, std::uint64_t remaining) {
   return {413,
           fmt::format("Image exceeds the storage quota: The size of the data {} will exceed the "
@@ -40,6 +30,16 @@ Problem cap_problem() {
 }
 
 }  // namespace
+
+std::string over_limit(const std::string& project, std::string_view resource, std::int64_t limit,
+                       std::int64_t usage, int delta) {
+  return fmt::format(
+      "The request returned a 413 Request Entity Too Large. This generally means that rate "
+      "limiting "
+      "or a quota threshold was breached.\n\nThe response body:\nProject {} is over a limit for "
+      "[Resource {} is over limit of {} due to current usage {} and delta {}]",
+      project, resource, limit, usage, delta);
+}
 
 /// An upload or staging under way.
 struct Glance::Upload {

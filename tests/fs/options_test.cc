@@ -120,6 +120,20 @@ TEST(ParseOptions, EveryDefaultIsWhatTheTableSays) {
   EXPECT_THAT(options.fuse_options, IsEmpty());
 }
 
+TEST(ParseOptions, WhereUploadsGo) {
+  EXPECT_FALSE(parse("").upload_by_import);
+  EXPECT_THAT(parse("").stores, IsEmpty());
+  EXPECT_TRUE(parse("upload=import").upload_by_import);
+  EXPECT_FALSE(parse("upload=put").upload_by_import);
+  EXPECT_THAT(parse("stores=slow").stores, ElementsAre("slow"));
+  EXPECT_THAT(parse("stores=fast:slow,ro").stores, ElementsAre("fast", "slow"));
+  EXPECT_THAT(parse("stores=\"fast,slow,fast\",ro").stores, ElementsAre("fast", "slow"));
+  EXPECT_THAT(parse("", {{"GLANCEFS_STORES", "fast,slow"}}).stores, ElementsAre("fast", "slow"));
+  EXPECT_THAT(error_of("upload=post"), HasSubstr("expected put or import"));
+  EXPECT_THAT(error_of("stores=:"), HasSubstr("expected names of stores"));
+  EXPECT_THAT(error_of("stores=fast,slow"), HasSubstr("stores=fast:slow"));
+}
+
 TEST(ParseOptions, EveryValueArrives) {
   const Options options = parse(
       "uid=7,gid=8,umask=077,nodelete,hidden,xattrs=settable,cache-dir=c,cache-size=10G,"

@@ -170,6 +170,21 @@ void FakeImages::set_site(client::Site site) {
   site_ = std::move(site);
 }
 
+void FakeImages::set_stores(std::vector<std::string> stores) {
+  const Lock lock(mutex_);
+  stores_ = std::move(stores);
+}
+
+void FakeImages::set_import_methods(std::vector<std::string> methods) {
+  const Lock lock(mutex_);
+  import_methods_ = std::move(methods);
+}
+
+void FakeImages::set_import_end(ImportEnd end) {
+  const Lock lock(mutex_);
+  import_end_ = end;
+}
+
 void FakeImages::on_uploaded(std::function<void(const std::string& id)> hook) {
   const Lock lock(mutex_);
   uploaded_ = std::move(hook);

@@ -30,10 +30,21 @@ class FakeImages : public client::Images {
     kStream,
     kCreate,
     kUpload,
+    kStage,
+    kImport,
     kUpdate,
     kRemove,
     kQuota,
-    kSite
+    kSite,
+    kStores,
+  };
+  /// How imports go. Each show() of an image takes its import one step further.
+  enum class ImportEnd {
+    kGood,
+    kStuck,    ///< importing for ever, without a task
+    kQueued,   ///< queued again, with the name of the store
+    kRefused,  ///< queued again, by a quota; only the task tells
+    kNever,    ///< it begins and does not move
   };
 
   FakeImages();
@@ -72,6 +83,12 @@ class FakeImages : public client::Images {
   /// What site() answers. Default: Glance's own formats and an API that is older than its looking
   /// into images.
   void set_site(client::Site site);
+  /// Default: fast and slow; none: the site has nothing to choose from.
+  void set_stores(std::vector<std::string> stores);
+  /// Default: glance-direct and web-download.
+  void set_import_methods(std::vector<std::string> methods);
+  /// From now on imports end so, also those that run.
+  void set_import_end(ImportEnd end);
   /// Runs at the end of every successful upload, without a lock held, before the caller learns of
   /// it: the place to break the record.
   void on_uploaded(std::function<void(const std::string& id)> hook);
@@ -110,18 +127,28 @@ class FakeImages : public client::Images {
                             std::stop_token stop) override;
   void stream(const client::Image& image, client::Sink& sink, std::stop_token stop) override;
   client::Image create(const client::Draft& draft, std::stop_token stop) override;
-  void upload(std::string_view id, client::Source& data, std::stop_token stop) override;
+  void upload(std::string_view id, client::Source& data, std::string_view store,
+              std::stop_token stop) override;
+  void stage(std::string_view id, client::Source& data, std::stop_token stop) override;
+  void import_staged(std::string_view id, const std::vector<std::string>& stores,
+                     std::stop_token stop) override;
+  std::vector<client::Task> tasks(std::string_view id, std::stop_token stop) override;
   client::Image update(std::string_view id, const std::vector<client::Change>& changes,
                        std::stop_token stop) override;
   void remove(std::string_view id, std::stop_token stop) override;
   client::Quota quota(std::stop_token stop) override;
   client::Site site(std::stop_token stop) override;
+  std::optional<std::vector<std::string>> stores(std::stop_token stop) override;
+  std::vector<std::string> import_methods(std::stop_token stop) override;
 
  private:
   using Bytes = std::shared_ptr<const std::string>;
   struct Record {
     client::Image image;
-    Bytes data;  ///< null: none
+    Bytes data = nullptr;    ///< null: none
+    Bytes staged = nullptr;  ///< null: none
+    std::vector<client::Task> tasks = {};
+    int import_step = 0;
   };
   struct Fault {
     std::exception_ptr error;
@@ -149,9 +176,16 @@ class FakeImages : public client::Images {
   void apply(client::Operation operation, client::Image& image, const client::Change& change) const
       REQUIRES(mutex_);
   Bytes content(const std::string& id);
-  void begin_upload(const std::string& id);
+  void begin_upload(const std::string& id, client::Status next);
   void abort_upload(const std::string& id);
-  void finish_upload(const std::string& id, std::string data);
+  void finish_upload(const std::string& id, std::string data, std::string_view store);
+  void finish_staging(const std::string& id, std::string data);
+  std::string receive(Passage& passage, const std::string& id, client::Source& data);
+  void check_store(client::Operation operation, int status, std::string_view store) const
+      REQUIRES(mutex_);
+  void advance_import(Record& record) REQUIRES(mutex_);
+  void end_import(Record& record, const std::string& status, const std::string& message)
+      REQUIRES(mutex_);
   static void give(Passage& passage, const Bytes& data, client::ByteRange range, int status,
                    client::Sink& sink);
 
@@ -173,6 +207,9 @@ class FakeImages : public client::Images {
                        "ploop"},
       .container_formats = {"ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"},
       .api_minor = 15};
+  std::vector<std::string> stores_ GUARDED_BY(mutex_) = {"fast", "slow"};
+  std::vector<std::string> import_methods_ GUARDED_BY(mutex_) = {"glance-direct", "web-download"};
+  ImportEnd import_end_ GUARDED_BY(mutex_) = ImportEnd::kGood;
   std::function<void(const std::string&)> uploaded_ GUARDED_BY(mutex_);
 };
 

@@ -46,6 +46,7 @@ std::optional<Image> FakeImages::show(std::string_view id, std::stop_token stop)
   const Lock lock(mutex_);
   const auto found = records_.find(id);
   if (found == records_.end() || !may_see(found->second.image)) return std::nullopt;
+  advance_import(found->second);
   return found->second.image;
 }
 
@@ -103,10 +104,7 @@ Image FakeImages::create(const client::Draft& draft, std::stop_token stop) {
   return image;
 }
 
-void FakeImages::upload(std::string_view id, client::Source& data, std::stop_token stop) {
-  Passage passage(*this, Call::kUpload, std::move(stop));
-  const std::string key(id);
-  begin_upload(key);
+std::string FakeImages::receive(Passage& passage, const std::string& id, client::Source& data) {
   std::string bytes;
   try {
     std::vector<std::byte> piece(kPiece);
@@ -119,10 +117,22 @@ void FakeImages::upload(std::string_view id, client::Source& data, std::stop_tok
     }
     if (bytes.size() != data.size()) throw_errno(EIO, "the source gave another size");
   } catch (...) {
-    abort_upload(key);
+    abort_upload(id);
     throw;
   }
-  finish_upload(key, std::move(bytes));
+  return bytes;
+}
+
+void FakeImages::upload(std::string_view id, client::Source& data, std::string_view store,
+                        std::stop_token stop) {
+  Passage passage(*this, Call::kUpload, std::move(stop));
+  const std::string key(id);
+  {
+    const Lock lock(mutex_);
+    check_store(Operation::kUpload, 400, store);
+  }
+  begin_upload(key, Status::kSaving);
+  finish_upload(key, receive(passage, key, data), store);
 }
 
 Image FakeImages::update(std::string_view id, const std::vector<Change>& changes,

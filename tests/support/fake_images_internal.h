@@ -24,6 +24,10 @@ void set_status(client::Image& image, client::Status status);
 /// Makes `image` active with `data`: size, checksum, hash.
 void seal(client::Image& image, const std::string& data);
 
+/// A property that only Glance sets.
+void set_own(client::Image& image, std::string_view key, std::string value);
+void erase_own(client::Image& image, std::string_view key);
+
 // One call on its way through the gate of its kind.
 class FakeImages::Passage {
  public:

@@ -154,18 +154,26 @@ void FakeImages::apply(Operation operation, Image& image, const Change& change) 
   }
 }
 
-void FakeImages::begin_upload(const std::string& id) {
+void FakeImages::check_store(Operation operation, int status, std::string_view store) const {
+  // Where there is no choice, Glance does not look at it.
+  if (store.empty() || stores_.empty() || std::ranges::find(stores_, store) != stores_.end())
+    return;
+  refuse(operation, status, "PUT", "Store for identifier " + std::string(store) + " not found");
+}
+
+void FakeImages::begin_upload(const std::string& id, Status next) {
   const Lock lock(mutex_);
   Image& image = own(Operation::kUpload, id, "PUT").image;
   if (image.status != Status::kQueued) {
     refuse(Operation::kUpload, 409, "PUT",
-           "Image status transition from " + image.status_word + " to saving is not allowed");
+           "Image status transition from " + image.status_word + " to " +
+               std::string(to_string(next)) + " is not allowed");
   }
-  if (!image.disk_format || !image.container_format) {
+  if (next == Status::kSaving && (!image.disk_format || !image.container_format)) {
     refuse(Operation::kUpload, 400, "PUT",
            "Property disk_format must be set prior to saving data.");
   }
-  set_status(image, Status::kSaving);
+  set_status(image, next);
 }
 
 void FakeImages::abort_upload(const std::string& id) {
@@ -174,14 +182,18 @@ void FakeImages::abort_upload(const std::string& id) {
   if (found != records_.end()) set_status(found->second.image, Status::kQueued);
 }
 
-void FakeImages::finish_upload(const std::string& id, std::string data) {
+void FakeImages::finish_upload(const std::string& id, std::string data, std::string_view store) {
   std::function<void(const std::string&)> hook;
   {
     const Lock lock(mutex_);
     const auto found = records_.find(id);
     if (found == records_.end()) refuse(Operation::kUpload, 410, "PUT", "deleted meanwhile");
-    seal(found->second.image, data);
-    found->second.image.updated = tick();
+    Image& image = found->second.image;
+    seal(image, data);
+    if (!stores_.empty()) {
+      set_own(image, "stores", store.empty() ? stores_.front() : std::string(store));
+    }
+    image.updated = tick();
     found->second.data = std::make_shared<const std::string>(std::move(data));
     hook = uploaded_;
   }

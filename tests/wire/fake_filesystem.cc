@@ -36,7 +36,14 @@ class NoImages : public client::Images {
   }
   void stream(const client::Image&, client::Sink&, std::stop_token) override { unused(); }
   client::Image create(const client::Draft&, std::stop_token) override { unused(); }
-  void upload(std::string_view, client::Source&, std::stop_token) override { unused(); }
+  void upload(std::string_view, client::Source&, std::string_view, std::stop_token) override {
+    unused();
+  }
+  void stage(std::string_view, client::Source&, std::stop_token) override { unused(); }
+  void import_staged(std::string_view, const std::vector<std::string>&, std::stop_token) override {
+    unused();
+  }
+  std::vector<client::Task> tasks(std::string_view, std::stop_token) override { unused(); }
   client::Image update(std::string_view, const std::vector<client::Change>&,
                        std::stop_token) override {
     unused();
@@ -44,6 +51,8 @@ class NoImages : public client::Images {
   void remove(std::string_view, std::stop_token) override { unused(); }
   client::Site site(std::stop_token) override { unused(); }
   client::Quota quota(std::stop_token) override { unused(); }
+  std::optional<std::vector<std::string>> stores(std::stop_token) override { unused(); }
+  std::vector<std::string> import_methods(std::stop_token) override { unused(); }
 };
 
 class NoStore : public cache::Store {
