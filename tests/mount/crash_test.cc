@@ -196,15 +196,15 @@ TEST_P(Crash, InTheMiddleOfAnyWriteLosesNothing) { run(true); }
 
 INSTANTIATE_TEST_SUITE_P(
     Writers, Crash,
-    testing::Values(Workload{"cp", "cp $D/source $M/private/$N", true, true, 11},
-                    Workload{"rsync", "rsync -aX $D/source $M/private/$N", true, true, 17},
+    testing::Values(Workload{"cp", "cp $D/source $M/private/$N", true, true, 5},
+                    Workload{"rsync", "rsync -aX $D/source $M/private/$N", true, true, 7},
                     // As qemu-img convert: read-write, opened again and again, in no order. The
                     // close of such a file sends nothing.
                     Workload{
                         "random",
                         "for i in 4 3 2 1 0; do dd if=$D/source bs=64K seek=$i skip=$i count=1 "
                         "conv=notrunc status=none 1<>$M/private/$N || exit 1; done",
-                        false, false, 23}),
+                        false, false, 7}),
     [](const auto& each) { return each.param.name; });
 
 }  // namespace
