@@ -275,12 +275,15 @@ class Publisher::Attempt {
   SpoolSource source_;
 };
 
-void Publisher::withdraw(const std::string& id, bool also_active, std::stop_token stop) noexcept {
+bool Publisher::withdraw(const std::string& id, bool also_active, std::stop_token stop) noexcept {
   try {
     const std::optional<Image> left = images_.show(id, stop);
-    if (left && (also_active || left->status != Status::kActive)) take_away(images_, *left, stop);
+    if (left && !also_active && left->status == Status::kActive) return false;
+    if (left) take_away(images_, *left, stop);
+    return true;
   } catch (const std::exception& error) {
     log::warning("image {} may be left unfinished: {}", id, error.what());
+    return false;
   }
 }
 

@@ -42,8 +42,9 @@ class Publisher {
   client::Image publish(Upload& upload, const std::string& algorithm, std::stop_token stop);
 
   /// Removes what an upload that will not be tried again has left at Glance under `id`, an id of
-  /// our own making; an active image only with `also_active`. Trouble is logged: nobody waits.
-  void withdraw(const std::string& id, bool also_active, std::stop_token stop) noexcept;
+  /// our own making; an active image only with `also_active`. True: there is no such image now.
+  /// Trouble is logged.
+  bool withdraw(const std::string& id, bool also_active, std::stop_token stop) noexcept;
 
  private:
   class Attempt;

@@ -139,8 +139,9 @@ void Uploads::drop(cache::Spool& spool, const std::string& why) {
   const cache::SpoolRecord record = spool.record();
   log::warning("{}/{}: {} bytes found in the journal are removed: {}", record.directory,
                log::printable(record.name), spool.size(), why);
-  if (record.state != cache::SpoolState::kWriting && !record.found) {
-    publisher_.withdraw(record.image_id, false, ending_.get_token());
+  // The first listing may hold it already.
+  if (record.state != cache::SpoolState::kWriting && !record.found &&
+      publisher_.withdraw(record.image_id, false, ending_.get_token())) {
     tree_.erase(record.image_id);
   }
   spool.discard();

@@ -216,6 +216,7 @@ TEST_F(Recovering, DiscardRemovesTheBytesAndWhatIsHalfAtGlance) {
   EXPECT_EQ(pending(), "");
   EXPECT_TRUE(journal_is_empty());
   EXPECT_EQ(rig_.images.count(), 0U);
+  EXPECT_THAT(rig_.names("private"), IsEmpty());
 }
 
 TEST_F(Recovering, RemovingAFileTakesAwayWhatIsHalfAtGlance) {

@@ -206,11 +206,11 @@ constexpr const char* kRandom =
 
 INSTANTIATE_TEST_SUITE_P(
     Writers, Crash,
-    testing::Values(Workload{"cp", "cp $D/source $M/private/$N", true, true, "no", 11},
-                    Workload{"rsync", "rsync -aX $D/source $M/private/$N", true, true, "no", 17},
-                    Workload{"random", kRandom, false, false, "no", 23},
-                    Workload{"kernel_cp", "cp $D/source $M/private/$N", true, true, "auto", 7},
-                    Workload{"kernel_random", kRandom, false, false, "auto", 13}),
+    testing::Values(Workload{"cp", "cp $D/source $M/private/$N", true, true, "no", 5},
+                    Workload{"rsync", "rsync -aX $D/source $M/private/$N", true, true, "no", 7},
+                    Workload{"random", kRandom, false, false, "no", 7},
+                    Workload{"kernel_cp", "cp $D/source $M/private/$N", true, true, "auto", 5},
+                    Workload{"kernel_random", kRandom, false, false, "auto", 7}),
     [](const auto& each) { return each.param.name; });
 
 }  // namespace
