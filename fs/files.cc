@@ -92,13 +92,15 @@ Opened Files::open_upload(const Node& node, int flags, const Caller& caller) {
   // Programs that read what they write (qemu-img, rsync) close and open again before they are done.
   if ((flags & O_ACCMODE) == O_WRONLY) handle->sender = caller.pid;
   handle->exclusive = (flags & O_EXCL) != 0;
-  if (handle->writable && node.upload->state() == Upload::State::kUploading) {
-    throw_errno(EBUSY, "the image is being uploaded");
-  }
-  if ((flags & O_TRUNC) != 0) node.upload->truncate(0);
   if (handle->writable) {
     handle->writer = Writer(caller.pid);
     node.upload->open_writer();
+  }
+  try {
+    if ((flags & O_TRUNC) != 0) node.upload->truncate(0);
+  } catch (...) {
+    if (handle->writable) node.upload->close_writer();
+    throw;
   }
   return {.handle = std::move(handle),
           .keep_cache = false,

@@ -201,6 +201,15 @@ void Upload::begin() {
   start();
 }
 
+bool Upload::begin_unless_written() {
+  spool_->sync();  // the long part, without the lock that stat(2) needs
+  Lock lock(mutex_);
+  if (writers_ > 0 || state_ == State::kUploading || state_ == State::kDone) return false;
+  check_whole();
+  start();
+  return true;
+}
+
 bool Upload::begin_when_idle(const std::stop_token& stop, bool unfinished) {
   const std::stop_callback wake(stop, [this] { wake_all(); });
   Lock lock(mutex_);
@@ -300,6 +309,8 @@ std::vector<client::Change> Upload::later() {
 
 void Upload::open_writer() {
   Lock lock(mutex_);
+  if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
+  if (state_ == State::kDone) throw_errno(ESTALE, "the file has become an image");
   ++writers_;
 }
 

@@ -93,6 +93,8 @@ class Upload {
   /// has torn it; ENOSPC: such a one may have been the kernel's. Everything written is durable and
   /// the journal knows of it when this returns.
   void begin();
+  /// As begin(), unless somebody holds it open for writing or an upload runs: then false.
+  bool begin_unless_written();
   /// As begin(), after waiting for the end of an upload that runs. False: that one did it, the
   /// image is done. `unfinished`: also what is held or torn. Throws system_error(ECANCELED) after
   /// `stop`.
@@ -124,7 +126,8 @@ class Upload {
   /// All is sent, and Glance imports it: `news` is what is known of that.
   void importing(const std::string& news);
 
-  /// Who holds it open for writing.
+  /// Counts who holds it open for writing. EBUSY while it is being sent; ESTALE once it is done:
+  /// its name leads to the image.
   void open_writer();
   /// True: this was the last one.
   bool close_writer();

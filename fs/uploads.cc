@@ -350,8 +350,8 @@ std::string Uploads::pending() const {
 void Uploads::send(const std::shared_ptr<Upload>& upload) {
   try {
     if (is_local_name(upload->image().name.value_or(""))) return expire(upload);
-    if (upload->has_writers() || upload->state() == Upload::State::kUploading) return;
-    publish(upload, {});
+    const AnyStop any({}, upload->cancelled(), ending_.get_token());
+    if (upload->begin_unless_written()) run(*upload, any.token());
   } catch (...) {
     if (upload->removed()) return;
     failures_.record("upload", node_of_image(upload->image().id), std::current_exception());
