@@ -57,7 +57,7 @@ void Changes::unlink(NodeId parent, std::string_view name, std::stop_token stop)
   const Turns::Turn turn = turns_.take(node.id, stop);
   images_.remove(node.image->id, std::move(stop));
   tree_.erase(node.image->id);
-  uploads_.image_removed(node.image->id);
+  uploads_.settlements().image_removed(node.image->id);
 }
 
 void Changes::rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,

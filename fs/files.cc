@@ -80,7 +80,7 @@ Opened Files::open(NodeId node, int flags, const Caller& caller, std::stop_token
   const std::optional<Node> confirmed = catalogue_.confirmed(*known, stop);
   if (!confirmed) throw_errno(ENOENT, "the image is gone");
   if (wants_to_write(flags)) return open_for_writing(*confirmed, flags, caller);
-  return open_image(*confirmed, std::move(stop));
+  return open_image(*confirmed, stop);
 }
 
 Opened Files::open_upload(const Node& node, int flags, const Caller& caller) {
@@ -109,10 +109,10 @@ Opened Files::open_upload(const Node& node, int flags, const Caller& caller) {
           .file_is_written = true};
 }
 
-Opened Files::open_image(const Node& node, std::stop_token stop) {
+Opened Files::open_image(const Node& node, const std::stop_token& stop) {
   const client::Image& image = *node.image;
   check_readable(image);
-  if (!uploads_.wait_settled(image.id, std::move(stop))) {
+  if (!uploads_.settlements().wait(image.id, stop)) {
     // The kernel would let the reader see what is written now, which the image has not.
     throw_errno(EBUSY, "whoever wrote image " + image.id + " has not closed it yet");
   }

@@ -52,7 +52,7 @@ class Files {
  private:
   static void give_up(const UploadHandle& file);
   static Opened open_upload(const Node& node, int flags, const Caller& caller);
-  Opened open_image(const Node& node, std::stop_token stop);
+  Opened open_image(const Node& node, const std::stop_token& stop);
   Opened open_for_writing(const Node& node, int flags, const Caller& caller);
 
   const Config& config_;

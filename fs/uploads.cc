@@ -5,7 +5,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "fs/blocks.h"
+#include "fs/any_stop.h"
 #include "fs/destination.h"
 #include "fs/names.h"
 #include "fs/xattrs.h"
@@ -15,8 +15,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How long an image just written is waited for, if its writer does not let go of it.
-constexpr std::chrono::seconds kSettleTimeout{1};
 // How long the temporary file of a program that has gone is kept.
 constexpr std::chrono::hours kLocalLife{24};
 
@@ -24,36 +22,19 @@ milliseconds age(std::chrono::system_clock::time_point changed) {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now() - changed);
 }
 
-// Ends when one of several does.
-class AnyStop {
- public:
-  AnyStop(const std::stop_token& a, const std::stop_token& b, const std::stop_token& c)
-      : a_(a, Request{source_}),
-        b_(b, Request{source_}),
-        c_(c, Request{source_}) {}
-  std::stop_token token() const { return source_.get_token(); }
-
- private:
-  struct Request {
-    mutable std::stop_source source;
-    void operator()() const { source.request_stop(); }
-  };
-  std::stop_source source_;
-  std::stop_callback<Request> a_, b_, c_;
-};
-
 }  // namespace
 
 Uploads::Uploads(UploadsConfig config, client::Images& images, cache::Store& store,
                  cache::Spools& spools, Tree& tree, Failures& failures)
     : config_(std::move(config)),
       images_(images),
-      store_(store),
       spools_(spools),
       tree_(tree),
       failures_(failures),
       formats_(images, config_.fallback_format),
       publisher_(config_.publisher, images, formats_),
+      settlements_(config_.endpoint, store,
+                   [this](const std::shared_ptr<Upload>& upload) { keep_late(upload); }),
       queue_(config_.at_once, [this](const std::shared_ptr<Upload>& upload) { send(upload); }) {
   recover();
 }
@@ -160,31 +141,31 @@ void Uploads::expire(const std::shared_ptr<Upload>& upload) {
 void Uploads::publish(const std::shared_ptr<Upload>& upload, std::stop_token stop) {
   const AnyStop any(stop, upload->cancelled(), ending_.get_token());
   upload->begin();
-  run(*upload, any.token());
+  run(upload, any.token());
 }
 
 void Uploads::publish_now(const std::shared_ptr<Upload>& upload, bool unfinished,
                           std::stop_token stop) {
   const AnyStop any(stop, upload->cancelled(), ending_.get_token());
-  if (upload->begin_when_idle(any.token(), unfinished)) run(*upload, any.token());
+  if (upload->begin_when_idle(any.token(), unfinished)) run(upload, any.token());
 }
 
 // An upload that has begun.
-void Uploads::run(Upload& upload, const std::stop_token& stop) {
-  const std::string former_id = upload.image().id;
+void Uploads::run(const std::shared_ptr<Upload>& upload, const std::stop_token& stop) {
+  const std::string former_id = upload->image().id;
   client::Image image;
   try {
     const UploadQueue::Place place = queue_.enter(stop);
-    image = publisher_.publish(upload, tree_.common_hash_algorithm(), stop);
-    check_valid(upload, image);
+    image = publisher_.publish(*upload, tree_.common_hash_algorithm(), stop);
+    check_valid(*upload, image);
   } catch (...) {
-    upload.fail(describe(std::current_exception()));
+    upload->fail(describe(std::current_exception()));
     throw;
   }
   failures_.clear(node_of_image(image.id));
-  apply_later(upload, image, stop);  // before the journal forgets them
+  apply_later(*upload, image, stop);  // before the journal forgets them
   complete(upload, former_id, image);
-  apply_later(upload, image, stop);  // what came in between
+  apply_later(*upload, image, stop);  // what came in between
 }
 
 // What happened while it was sent, too late to be noticed on its way.
@@ -194,7 +175,7 @@ void Uploads::check_valid(Upload& upload, const client::Image& image) {
     throw_errno(ESTALE, "the file was removed while it was sent");
   }
   // Only the kernel can have written it. What was sent may be a mixture of before and after. (An
-  // image that somebody else had made stays; settle() keeps what came too late for it.)
+  // image that somebody else had made stays; keep_late() is for what came too late for it.)
   if (upload.changed() && !upload.found()) {
     images_.remove(image.id, {});
     throw_errno(EBUSY, "the file was written while it was uploaded");
@@ -202,38 +183,19 @@ void Uploads::check_valid(Upload& upload, const client::Image& image) {
 }
 
 // From here on the file is an image like any other.
-void Uploads::complete(Upload& upload, const std::string& former_id, const client::Image& image) {
+void Uploads::complete(const std::shared_ptr<Upload>& upload, const std::string& former_id,
+                       const client::Image& image) {
+  settlements_.expect(upload);
   if (former_id != image.id) tree_.erase(former_id);
   tree_.put(std::make_shared<const client::Image>(image));
-  upload.finish(image);
-  // As long as the kernel may write the spool it must not become part of the cache.
-  if (!upload.shared() || !upload.has_writers()) settle(upload);
-}
-
-// The spool becomes the cache entry, so that what was just written need not be fetched.
-void Uploads::settle(Upload& upload) {
-  if (!upload.claim_settling()) return;
-  const client::Image image = upload.image();
-  try {
-    const bool changed = upload.changed();
-    if (changed && !upload.removed()) {
-      keep_late(upload);
-    } else {
-      if (!changed && image.status == client::Status::kActive && !image.hash.empty()) {
-        store_.adopt(cache_key(config_.endpoint, image), upload.spool().path(),
-                     ending_.get_token());
-      }
-      upload.spool().discard();
-    }
-  } catch (const std::system_error& error) {  // what is in the journal stays there
-    log::error("settling image {}: {}", image.id, error.what());
-  }
-  forget(upload);
+  upload->finish(image);
+  forget(*upload);
+  settlements_.settle(upload, ending_.get_token());
 }
 
 // Bytes that came too late for the image are a file of their own, which nobody sends unasked.
-void Uploads::keep_late(Upload& upload) {
-  cache::SpoolRecord record = upload.spool().record();
+void Uploads::keep_late(const std::shared_ptr<Upload>& upload) {
+  cache::SpoolRecord record = upload->spool().record();
   log::error("{}/{} was written after it was complete; the bytes are kept as {}.late",
              record.directory, log::printable(record.name), log::printable(record.name));
   record.image_id = client::new_uuid();
@@ -241,10 +203,10 @@ void Uploads::keep_late(Upload& upload) {
   record.name += ".late";
   record.state = cache::SpoolState::kWriting;
   record.error = "written after the image was complete";
-  upload.spool().update(record);
+  upload->spool().update(record);
   client::Image image = image_of_record(record);
   image.owner = config_.project_id;
-  add(upload.shared_spool(), std::move(image), false)->hold(record.error);
+  add(upload->shared_spool(), std::move(image), false)->hold(record.error);
 }
 
 void Uploads::apply_later(Upload& upload, client::Image& image, const std::stop_token& stop) {
@@ -272,35 +234,15 @@ void Uploads::schedule(const std::shared_ptr<Upload>& upload, milliseconds delay
 }
 
 void Uploads::release(const std::shared_ptr<Upload>& upload) {
-  if (upload->state() == Upload::State::kDone) return settle(*upload);
-  if (upload->unsent()) publish_later(upload);
-}
-
-bool Uploads::wait_settled(const std::string& image_id, std::stop_token stop) {
-  const auto is_its = [&](const auto& entry) { return entry.second->image().id == image_id; };
-  const auto until = std::chrono::steady_clock::now() + kSettleTimeout;
-  const std::stop_callback wake(stop, [this] {
-    Lock lock(mutex_);
-    changed_.notify_all();
-  });
-  Lock lock(mutex_);
-  while (true) {
-    const auto found = std::ranges::find_if(all_, is_its);
-    if (found == all_.end()) return true;
-    if (stop.stop_requested()) throw_errno(ECANCELED, "interrupted");
-    // Without writers the cache is taking the file over, which has an end.
-    if (!found->second->has_writers()) {
-      changed_.wait(mutex_);
-    } else if (!changed_.wait_until(mutex_, until)) {
-      return false;
-    }
+  if (upload->state() == Upload::State::kDone) {
+    return settlements_.settle(upload, ending_.get_token());
   }
+  if (upload->unsent()) publish_later(upload);
 }
 
 void Uploads::forget(const Upload& upload) {
   Lock lock(mutex_);
   all_.erase(&upload);
-  changed_.notify_all();
 }
 
 void Uploads::remove(const std::shared_ptr<Upload>& upload, std::stop_token stop) {
@@ -317,20 +259,10 @@ void Uploads::remove(const std::shared_ptr<Upload>& upload, std::stop_token stop
   tree_.erase(id);
 }
 
-void Uploads::image_removed(const std::string& image_id) {
-  Lock lock(mutex_);
-  for (const auto& [key, upload] : all_) {
-    const bool its = upload->state() == Upload::State::kDone && upload->image().id == image_id;
-    if (its) upload->forsake();
-  }
-}
-
 std::vector<std::shared_ptr<Upload>> Uploads::all() const {
   Lock lock(mutex_);
   std::vector<std::shared_ptr<Upload>> uploads;
-  for (const auto& [key, upload] : all_) {
-    if (upload->state() != Upload::State::kDone) uploads.push_back(upload);
-  }
+  for (const auto& [key, upload] : all_) uploads.push_back(upload);
   return uploads;
 }
 
@@ -351,7 +283,7 @@ void Uploads::send(const std::shared_ptr<Upload>& upload) {
   try {
     if (is_local_name(upload->image().name.value_or(""))) return expire(upload);
     const AnyStop any({}, upload->cancelled(), ending_.get_token());
-    if (upload->begin_unless_written()) run(*upload, any.token());
+    if (upload->begin_unless_written()) run(upload, any.token());
   } catch (...) {
     if (upload->removed()) return;
     failures_.record("upload", node_of_image(upload->image().id), std::current_exception());

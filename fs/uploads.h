@@ -16,6 +16,7 @@
 #include "fs/failures.h"
 #include "fs/publisher.h"
 #include "fs/recover.h"
+#include "fs/settlements.h"
 #include "fs/site_formats.h"
 #include "fs/tree.h"
 #include "fs/upload.h"
@@ -65,20 +66,17 @@ class Uploads {
   void publish_later(const std::shared_ptr<Upload>& upload);
   /// The last writer has gone.
   void release(const std::shared_ptr<Upload>& upload);
-  /// Waits until the spool of an image that was just uploaded has become part of the cache, for
-  /// which whoever wrote it must let go. False: he has not for a second. ECANCELED after `stop`.
-  bool wait_settled(const std::string& image_id, std::stop_token stop);
   /// Forgets the file and its bytes, also in the middle of an upload.
   void remove(const std::shared_ptr<Upload>& upload, std::stop_token stop);
-  /// The image is gone from Glance: what its writer may still do to the spool is of no use.
-  void image_removed(const std::string& image_id);
-
   /// Sends everything that waits at once, and returns when nothing is left to send, `until` has
   /// passed or `stop` is requested. What then is not at Glance is logged and waits for the next
   /// mount.
   void drain(UploadQueue::Time until, const std::stop_token& stop);
 
   SiteFormats& formats() noexcept { return formats_; }
+
+  /// Images just uploaded, whose spool is on its way into the cache.
+  Settlements& settlements() noexcept { return settlements_; }
 
   /// One line for each file that is not at Glance yet.
   std::string pending() const;
@@ -96,11 +94,11 @@ class Uploads {
   void take_up(std::unique_ptr<cache::Spool> spool);
   void drop(cache::Spool& spool, const std::string& why);
   void expire(const std::shared_ptr<Upload>& upload);
-  void run(Upload& upload, const std::stop_token& stop);
+  void run(const std::shared_ptr<Upload>& upload, const std::stop_token& stop);
   void check_valid(Upload& upload, const client::Image& image);
-  void complete(Upload& upload, const std::string& former_id, const client::Image& image);
-  void settle(Upload& upload);
-  void keep_late(Upload& upload);
+  void complete(const std::shared_ptr<Upload>& upload, const std::string& former_id,
+                const client::Image& image);
+  void keep_late(const std::shared_ptr<Upload>& upload);
   void apply_later(Upload& upload, client::Image& image, const std::stop_token& stop);
   void send(const std::shared_ptr<Upload>& upload);
   void schedule(const std::shared_ptr<Upload>& upload, std::chrono::milliseconds delay);
@@ -110,7 +108,6 @@ class Uploads {
   // Constant after construction.
   const UploadsConfig config_;
   client::Images& images_;
-  cache::Store& store_;
   cache::Spools& spools_;
   Tree& tree_;
   Failures& failures_;
@@ -119,10 +116,9 @@ class Uploads {
   std::stop_source ending_;
 
   mutable Mutex mutex_;
-  Condition changed_;
-  /// Also those that are done, until their bytes are in the cache.
   std::map<const Upload*, std::shared_ptr<Upload>> all_ GUARDED_BY(mutex_);
 
+  Settlements settlements_;
   UploadQueue queue_;  // last: it sends when all above lives
 };
 

@@ -1,9 +1,7 @@
 // The formats of images that are written: which are declared, which refused before they are sent.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "client/http.h"
-#include "tests/fs/rig.h"
+#include "tests/fs/rig_test.h"
 
 namespace glancefs::fs {
 namespace {
@@ -16,14 +14,12 @@ using Call = FakeImages::Call;
 using testing::AllOf;
 using testing::HasSubstr;
 
-const Caller kWriter{.uid = 0, .gid = 0, .pid = 100};
-
 const std::string kQcow2 = "QFI\xFB" + std::string("\0\0\0\3", 4) + std::string(1000, '\0');
 const std::string kBacked = std::string(kQcow2).replace(15, 1, "\1");
 // A boot sector without a partition.
 const std::string kBooting = std::string(510, '\0') + "\x55\xAA";
 
-class Formats : public testing::Test {
+class Formats : public RigTest {
  protected:
   Formats() {
     site_.disk_formats = {"raw", "qcow2", "iso", "aki"};
@@ -38,7 +34,6 @@ class Formats : public testing::Test {
     rig_.images.set_site(site_);
     rig_.restart();
   }
-  Filesystem& files() { return rig_.files(); }
 
   /// As cp(1) of a file whose attributes are set before the first byte; the errno of the close.
   int copy(const std::string& name, const std::string& data,
@@ -65,9 +60,6 @@ class Formats : public testing::Test {
   std::string reason(const std::string& name) {
     return files().xattr(rig_.node("private", name), "user.glancefs.error").value_or("none");
   }
-  client::Image image(const std::string& name) {
-    return rig_.images.find(rig_.images.id_of(name)).value();
-  }
   int sent() { return rig_.images.calls(Call::kUpload); }
   void refuse_next() {
     rig_.images.fail(Call::kUpload,
@@ -76,7 +68,6 @@ class Formats : public testing::Test {
   }
 
   client::Site site_;
-  Rig rig_;
 };
 
 TEST_F(Formats, TheMountsWordsCountWhereTheBytesSayNothing) {
@@ -242,12 +233,7 @@ TEST_F(Formats, AFinishedUploadIsNotRefusedAfterwards) {
 }
 
 TEST_F(Formats, AQueuedImagesFormatGivesWayToTheOneThatWasSet) {
-  client::Image queued;
-  queued.id = client::new_uuid();
-  queued.name = "q";
-  queued.owner = rig_.images.project();
-  queued.status = Status::kQueued;
-  queued.status_word = "queued";
+  client::Image queued = queued_image();
   queued.disk_format = "aki";
   queued.container_format = "bare";
   rig_.images.put(queued);

@@ -1,9 +1,7 @@
 // Files that reach Glance by staging and import, or reach a store that was asked for.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "client/http.h"
-#include "tests/fs/rig.h"
+#include "tests/fs/rig_test.h"
 
 namespace glancefs::fs {
 namespace {
@@ -19,27 +17,18 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-const Caller kWriter{.uid = 0, .gid = 0, .pid = 100};
-
 /// A file that was created and is open.
 struct OpenFile {
   NodeId node = 0;
   Opened opened;
 };
 
-class Importing : public testing::Test {
+class Importing : public RigTest {
  protected:
   Importing() {
     rig_.config.upload_pause = std::chrono::milliseconds(0);
     rig_.config.upload_to.import = true;
     rig_.start();
-  }
-  Filesystem& files() { return rig_.files(); }
-  int copy_error(const std::string& data = "data") {
-    return errno_thrown([&] { rig_.copy_in("private", "a", data); });
-  }
-  client::Image image(const std::string& name) {
-    return rig_.images.find(rig_.images.id_of(name)).value_or(client::Image());
   }
   std::string stores_of(const std::string& name) {
     const client::Image found = image(name);
@@ -60,19 +49,6 @@ class Importing : public testing::Test {
         errno_thrown([&] { files().flush(*file.opened.handle, kWriter, std::move(stop)); });
     files().release(std::move(file.opened.handle));
     return error;
-  }
-  std::string pending() {
-    const NodeId control = files().find(kRootNode, ".glancefs")->node;
-    return rig_.read_all(files().find(control, "pending")->node);
-  }
-  client::Image queued_image() {
-    client::Image queued;
-    queued.id = client::new_uuid();
-    queued.name = "q";
-    queued.owner = rig_.images.project();
-    queued.status = Status::kQueued;
-    queued.status_word = "queued";
-    return queued;
   }
   /// A close(2) that watches an import which does not end.
   std::future<int> close_for_ever(OpenFile& file, std::stop_token stop) {
@@ -99,8 +75,6 @@ class Importing : public testing::Test {
       std::this_thread::yield();
     }
   }
-
-  Rig rig_;
 };
 
 TEST_F(Importing, ACloseReturnsWhenTheImageIsActive) {

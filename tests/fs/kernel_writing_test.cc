@@ -1,11 +1,9 @@
 // Files whose spool the kernel writes by itself: the file system is told of nothing but closes.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <future>
 
-#include "tests/fs/rig.h"
+#include "tests/fs/rig_test.h"
 
 namespace glancefs::fs {
 namespace {
@@ -16,16 +14,13 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-const Caller kWriter{.uid = 0, .gid = 0, .pid = 100};
-
-class KernelWriting : public testing::Test {
+class KernelWriting : public RigTest {
  protected:
   KernelWriting() {
     rig_.config.upload_delay = std::chrono::milliseconds(0);
     rig_.spools = cache::open_spools(rig_.directory / "state", 0);
     rig_.start();
   }
-  Filesystem& files() { return rig_.files(); }
   std::pair<Entry, Opened> create(const std::string& name, int flags = O_WRONLY | O_CREAT) {
     auto made = files().create(rig_.directory_node("private"), name, flags, kWriter, {});
     EXPECT_NE(made.second.file, nullptr);
@@ -41,15 +36,6 @@ class KernelWriting : public testing::Test {
   int close(const Opened& file, std::stop_token stop = {}) {
     return errno_thrown([&] { files().flush(*file.handle, kWriter, std::move(stop)); });
   }
-  client::Image image(const std::string& name) {
-    return rig_.images.find(rig_.images.id_of(name)).value();
-  }
-  std::string pending() {
-    const NodeId control = files().find(kRootNode, ".glancefs")->node;
-    return rig_.read_all(files().find(control, "pending")->node);
-  }
-
-  Rig rig_;
 };
 
 TEST_F(KernelWriting, TheCloseSendsWhatIsThere) {

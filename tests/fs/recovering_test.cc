@@ -1,13 +1,11 @@
 // What a mount does with the bytes that an earlier one left in the journal.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <filesystem>
 #include <thread>
 
 #include "cache/spool_journal.h"
 #include "client/http.h"
-#include "tests/fs/rig.h"
+#include "tests/fs/rig_test.h"
 
 namespace glancefs::fs {
 namespace {
@@ -22,27 +20,21 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-const Caller kWriter{.uid = 0, .gid = 0, .pid = 100};
-
 std::exception_ptr refusal() {
   return std::make_exception_ptr(
       client::HttpError(client::Operation::kUpload, 413, "PUT", "quota exceeded", "req-1"));
 }
 
-class Recovering : public testing::Test {
+class Recovering : public RigTest {
  protected:
   Recovering() {
     rig_.config.upload_delay = std::chrono::milliseconds(0);
     rig_.config.upload_pause = std::chrono::milliseconds(0);
     rig_.start();
   }
-  Filesystem& files() { return rig_.files(); }
   Opened create(const std::string& name, int flags = O_WRONLY | O_CREAT) {
     return std::move(
         files().create(rig_.directory_node("private"), name, flags, kWriter, {}).second);
-  }
-  void write(Opened& file, std::uint64_t offset, const std::string& text) {
-    files().write(*file.handle, offset, std::as_bytes(std::span(text)));
   }
   // A program is writing when the daemon dies.
   void die_while_writing(const std::string& name, const std::string& text) {
@@ -62,17 +54,10 @@ class Recovering : public testing::Test {
     }
   }
   bool journal_is_empty() const { return std::filesystem::is_empty(rig_.directory / "state"); }
-  client::Image image(const std::string& name) {
-    return rig_.images.find(rig_.images.id_of(name)).value();
-  }
   void wait_until_active(const std::string& name) {
     while (rig_.images.id_of(name).empty() || image(name).status != Status::kActive) {
       std::this_thread::yield();
     }
-  }
-  std::string pending() {
-    const NodeId control = files().find(kRootNode, ".glancefs")->node;
-    return rig_.read_all(files().find(control, "pending")->node);
   }
   void ask_for_upload(const std::string& name) {
     files().set_xattr(rig_.node("private", name), "user.glancefs.upload", "1", XattrMode::kSet, {});
@@ -80,8 +65,6 @@ class Recovering : public testing::Test {
   std::string error_of(const std::string& name) {
     return files().xattr(rig_.node("private", name), "user.glancefs.error").value_or("");
   }
-
-  Rig rig_;
 };
 
 TEST_F(Recovering, HalfAFileIsKeptAndSentOnlyWhenSomebodyAsks) {
@@ -259,12 +242,7 @@ TEST_F(Recovering, AFinishedUploadIsRecognisedAndItsPropertiesAreSet) {
 }
 
 TEST_F(Recovering, AnImageThatSomebodyElseQueuedSurvivesARemountAndAFailure) {
-  client::Image queued;
-  queued.id = client::new_uuid();
-  queued.name = "q";
-  queued.owner = rig_.images.project();
-  queued.status = Status::kQueued;
-  queued.status_word = "queued";
+  client::Image queued = queued_image();
   rig_.images.put(queued);
   rig_.restart();
   rig_.images.fail(Call::kUpload, refusal(), 2);

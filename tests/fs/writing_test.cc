@@ -1,6 +1,4 @@
 // Writing files through Filesystem: what reaches Glance, when, and what an error leaves behind.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,7 +6,7 @@
 #include <filesystem>
 
 #include "client/http.h"
-#include "tests/fs/rig.h"
+#include "tests/fs/rig_test.h"
 
 namespace glancefs::fs {
 namespace {
@@ -24,36 +22,23 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-const Caller kWriter{.uid = 0, .gid = 0, .pid = 100};
 const Caller kChild{.uid = 0, .gid = 0, .pid = 101};
 
 std::exception_ptr http(Operation operation, int status, const std::string& message = "no") {
   return std::make_exception_ptr(HttpError(operation, status, "PUT", message, "req-1"));
 }
 
-class Writing : public testing::Test {
+class Writing : public RigTest {
  protected:
   Writing() { rig_.start(); }
-  Filesystem& files() { return rig_.files(); }
   std::pair<Entry, Opened> create(const std::string& name, int flags = O_WRONLY | O_CREAT) {
     return files().create(rig_.directory_node("private"), name, flags, kWriter, {});
-  }
-  void write(Opened& file, std::uint64_t offset, const std::string& text) {
-    files().write(*file.handle, offset, std::as_bytes(std::span(text)));
   }
   void resize(NodeId node, std::uint64_t size, Handle* handle) {
     AttributeChange change;
     change.size = size;
     files().change(node, change, handle, {});
   }
-  int copy_error(const std::string& data = "data") {
-    return errno_thrown([&] { rig_.copy_in("private", "a", data); });
-  }
-  client::Image image(const std::string& name) {
-    return rig_.images.find(rig_.images.id_of(name)).value();
-  }
-
-  Rig rig_;
 };
 
 TEST_F(Writing, ACopiedFileIsActiveWhenItsCloseReturns) {
@@ -206,10 +191,8 @@ TEST_F(Writing, AFailedUploadKeepsItsBytes) {
   EXPECT_EQ(copy_error("precious"), EDQUOT);
   const NodeId node = rig_.node("private", "a");
   EXPECT_EQ(rig_.read_all(node), "precious");
-  const NodeId control = files().find(kRootNode, ".glancefs")->node;
-  const std::string pending = rig_.read_all(files().find(control, "pending")->node);
-  EXPECT_THAT(pending, HasSubstr("private/a"));
-  EXPECT_THAT(pending, HasSubstr("quota exceeded"));
+  EXPECT_THAT(pending(), HasSubstr("private/a"));
+  EXPECT_THAT(pending(), HasSubstr("quota exceeded"));
 }
 
 TEST_F(Writing, ALaterMountSendsWhatWasLeft) {
@@ -485,8 +468,7 @@ TEST_F(Writing, WhatAKilledProgramLeftIsNoImage) {
   files().finish_uploads(std::chrono::steady_clock::time_point::max(), {});
   EXPECT_EQ(rig_.images.count(), 0U);
   EXPECT_EQ(rig_.read_all(entry.node), "half of i");
-  const NodeId control = files().find(kRootNode, ".glancefs")->node;
-  EXPECT_THAT(rig_.read_all(files().find(control, "pending")->node), HasSubstr("was killed"));
+  EXPECT_THAT(pending(), HasSubstr("was killed"));
 }
 
 TEST_F(Writing, SoManyUploadsAtOnceAndNoMore) {
@@ -517,12 +499,7 @@ TEST_F(Writing, TheEndSendsWhatWaits) {
 }
 
 TEST_F(Writing, AQueuedImageOfOursIsFilledUnderItsId) {
-  client::Image queued;
-  queued.id = client::new_uuid();
-  queued.name = "q";
-  queued.owner = rig_.images.project();
-  queued.status = Status::kQueued;
-  queued.status_word = "queued";
+  client::Image queued = queued_image();
   queued.properties = {{"os_distro", "debian"}};
   rig_.images.put(queued);
   rig_.restart();
@@ -536,12 +513,7 @@ TEST_F(Writing, AQueuedImageOfOursIsFilledUnderItsId) {
 }
 
 TEST_F(Writing, WhatIsSetOnAQueuedImageWhileItIsFilledReachesGlance) {
-  client::Image queued;
-  queued.id = client::new_uuid();
-  queued.name = "q";
-  queued.owner = rig_.images.project();
-  queued.status = Status::kQueued;
-  queued.status_word = "queued";
+  client::Image queued = queued_image();
   rig_.images.put(queued);
   rig_.restart();
   const NodeId node = rig_.node("private", "q");
