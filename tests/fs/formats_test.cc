@@ -99,9 +99,9 @@ TEST_F(Formats, AContainerThatTheSiteDoesNotTakeIsRefused) {
 }
 
 TEST_F(Formats, AnotherFormatAndACloseSendIt) {
-  EXPECT_EQ(copy("a", "vhdxfile"), EINVAL);
   rig_.config.upload_delay = std::chrono::hours(1);  // so that nobody but the close sends it
   rig_.restart();
+  EXPECT_EQ(copy("a", "vhdxfile"), EINVAL);
   const NodeId node = rig_.node("private", "a");
   set(node, "disk_format", "raw");
   Opened file = files().open(node, O_WRONLY, kWriter, {});
