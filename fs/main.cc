@@ -22,6 +22,7 @@
 #include "fs/process.h"
 #include "fs/shutdown.h"
 #include "fs/unmount.h"
+#include "fs/unmount_notice.h"
 
 namespace glancefs::fs {
 namespace {
@@ -86,10 +87,14 @@ Config filesystem_config(const Options& options, const Paths& paths,
   return config;
 }
 
+std::string mount_source(const Options& options, const std::string& label) {
+  return options.source.empty() ? label : options.source;
+}
+
 MountConfig mount_config(const Options& options, const std::string& label,
                          const std::string& mount_point) {
   MountConfig config{.directory = mount_point,
-                     .source = options.source.empty() ? label : options.source,
+                     .source = mount_source(options, label),
                      .flags = options.mount_flags,
                      .allow_other = options.allow_other,
                      .options = options.fuse_options,
@@ -130,6 +135,7 @@ void serve(const Options& options, const Environment& environment, const Paths& 
   FuseSession fuse(files, metadata, transfers, mount_config(options, cloud.label(), mount_point));
   fuse.mount();
   {
+    const UnmountNotice notice(mount_source(options, cloud.label()), mount_point);
     Shutdown shutdown(options.shutdown_timeout, shutdown_steps(files, fuse, place, mount_point));
     const ExitSignals signals([&] { shutdown.signal(); });
     fuse.run([&] {
