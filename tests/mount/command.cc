@@ -4,34 +4,59 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
+#include <vector>
 
 #include "base/fd.h"
 
 namespace glancefs::mount_test {
 namespace {
 
+// Ours, and `more` in place of variables of the same name.
+std::vector<std::string> environment_with(const Environment& more) {
+  std::vector<std::string> variables;
+  for (char** each = environ; *each != nullptr; ++each) {
+    const std::string variable(*each);
+    if (!more.contains(variable.substr(0, variable.find('=')))) variables.push_back(variable);
+  }
+  for (const auto& [name, value] : more) variables.push_back(name + "=" + value);
+  return variables;
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 // Starts `line` with both outputs in a pipe whose other end is `*output`, in a process group of its
-// own, so that what it starts ends with it.
+// own, so that what it starts ends with it. Not by fork(): the test has threads, and what they hold
+// (malloc, for one) a child would wait for in vain.
 int spawn(const std::string& line, const Environment& environment, int* output) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno(errno, "pipe");
-  const pid_t pid = ::fork();
-  if (pid < 0) throw_errno(errno, "fork");
-  if (pid == 0) {
-    ::setpgid(0, 0);
-    ::dup2(ends[1], STDOUT_FILENO);
-    ::dup2(ends[1], STDERR_FILENO);
-    for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
-    ::execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
-    ::_exit(127);
-  }
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  std::vector<std::string> words{"sh", "-c", line};
+  std::vector<std::string> variables = environment_with(environment);
+  pid_t pid = -1;
+  const int error = ::posix_spawn(&pid, "/bin/sh", &actions, &attributes, pointers_to(words).data(),
+                                  pointers_to(variables).data());
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::posix_spawnattr_destroy(&attributes);
   ::close(ends[1]);
+  if (error != 0) throw_errno(error, "sh");
   *output = ends[0];
   return pid;
 }
