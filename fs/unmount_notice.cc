@@ -32,7 +32,6 @@ UnmountNotice::UnmountNotice(const std::string& source, const std::string& mount
   if (fs == nullptr) return;
   int error = mnt_fs_set_source(fs, source.c_str());
   if (error == 0) error = mnt_fs_set_target(fs, mount_point.c_str());
-  if (error == 0) error = mnt_fs_set_root(fs, "/");
   if (error == 0) error = mnt_fs_append_options(fs, "uhelper=fuse.glancefs");
   if (error == 0) error = update_table(nullptr, fs);
   mnt_unref_fs(fs);
