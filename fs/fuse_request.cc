@@ -185,7 +185,10 @@ std::optional<fuse_file_info> Request::keep(NodeId node, int flags, Opened opene
   const bool writable = (flags & O_ACCMODE) != O_RDONLY;
   std::optional<std::int32_t> backing;
   if ((!writable || opened.file_is_written) && !opened.direct_io) {
-    backing = shell_->backings.enter(node, opened.file.get());
+    // The kernel opens it with O_DIRECT once and for all, while dd(1) gives that up for its last
+    // block, which is no whole one: the write would fail.
+    const bool direct_writer = writable && (flags & O_DIRECT) != 0;
+    backing = shell_->backings.enter(node, direct_writer ? nullptr : opened.file.get());
     if (*backing != 0 && writable) files().kernel_writes(*opened.handle);
   } else if (!opened.direct_io) {
     if (!shell_->backings.enter_cached(node)) {

@@ -216,6 +216,15 @@ TEST_F(PassthroughWireTest, WritersAreGivenTheirSpool) {
   EXPECT_EQ(fake.kernel_writes, 1);
 }
 
+// dd(1) gives up O_DIRECT for its last block; the kernel's own open of the spool would not.
+TEST_F(PassthroughWireTest, DirectWritersAreServedHere) {
+  spool = true;
+  const Reply writer = open(O_WRONLY | O_DIRECT);
+  EXPECT_EQ(writer.error, 0);
+  EXPECT_FALSE(writer.passed());
+  EXPECT_EQ(fake.kernel_writes, 0);
+}
+
 TEST_F(PassthroughWireTest, ANewFileIsGivenItsSpool) {
   fake.create = [this](auto, auto, auto, auto) {
     fs::Entry entry = file_entry(kNode, 0, std::chrono::milliseconds(1500));
