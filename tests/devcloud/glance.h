@@ -105,7 +105,7 @@ class Glance {
   bool fetch_for_import(Import& job, std::shared_ptr<const Blob>& data);
   void fail_import(const Import& job, const std::vector<std::string>& failed, bool queued);
   bool refuse_over_limit(const Import& job, const Blob& data);
-  bool matches_format(const Import& job, const Blob& data) const;
+  bool passes_inspection(const Import& job, const Blob& data) const;
   bool fits(const Import& job, const std::string& id, const Blob& data) const;
   void leave_store(Image& image, const std::string& store) REQUIRES(catalogue_.mutex);
   void skip_store(const Import& job, const std::string& store);

@@ -8,6 +8,7 @@
 
 #include "tests/devcloud/fetch.h"
 #include "tests/devcloud/glance.h"
+#include "tests/devcloud/inspection.h"
 
 namespace glancefs::devcloud {
 namespace {
@@ -193,13 +194,11 @@ bool Glance::refuse_over_limit(const Import& job, const Blob& data) {
   return true;
 }
 
-bool Glance::matches_format(const Import& job, const Blob& data) const {
-  if (!config_.require_format_match || job.method == "copy-image") return true;
-  const std::string found_format = sniff_format(data);
+bool Glance::passes_inspection(const Import& job, const Blob& data) const {
+  if (job.method == "copy-image") return true;
   const Lock lock(catalogue_.mutex);
   const auto found = catalogue_.images.find(job.image_id);
-  return found == catalogue_.images.end() || found->second.container_format != "bare" ||
-         found->second.disk_format == "raw" || found->second.disk_format == found_format;
+  return found == catalogue_.images.end() || !inspect(found->second, data, config_);
 }
 
 bool Glance::fits(const Import& job, const std::string& id, const Blob& data) const {
@@ -270,7 +269,7 @@ void Glance::run_import(Import job, std::stop_token stop) {
     return;
   }
   if (job.method == "glance-direct" && refuse_over_limit(job, *data)) return;
-  if (!matches_format(job, *data)) return fail_import(job, {job.stores.front()}, true);
+  if (!passes_inspection(job, *data)) return fail_import(job, {job.stores.front()}, true);
   const Hashes hashes = job.method == "copy-image" ? Hashes{} : data->hashes();
   bool active = false;
   for (const std::string& store : job.stores) {

@@ -172,7 +172,7 @@ Response Glance::finish_upload(Call& call, Upload& up) {
     image.size = data->size();
     image.staged = std::move(data);
   } else {
-    const auto refusal = config_.inspects ? inspect(image, *data, config_) : std::nullopt;
+    const auto refusal = inspect(image, *data, config_);
     fill(image, std::move(data), hashes);
     if (!up.store.empty()) image.stores = {up.store};
     if (refusal) {

@@ -72,7 +72,7 @@ bool is_safe(const std::string& content, const Blob& data, const Config& config)
 std::optional<std::string> inspect(const Image& image, const Blob& data, const Config& config) {
   static const std::set<std::string> checked{"qcow2", "vmdk", "vdi", "vhd", "vhdx", "iso"};
   static const std::set<std::string> unknown{"ami", "ari", "aki", "ploop"};
-  if (image.container_format != "bare") return std::nullopt;
+  if (!config.inspects || image.container_format != "bare") return std::nullopt;
   const std::string declared = image.disk_format.value_or("");
   const std::string content = content_of(data);
   const bool mismatch = (checked.contains(declared) && declared != content) ||

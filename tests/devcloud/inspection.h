@@ -9,7 +9,8 @@
 
 namespace glancefs::devcloud {
 
-/// Why an upload of `data` for `image` is answered with 415; nullopt: it is taken.
+/// Why an upload of `data` for `image` is answered with 415; nullopt: it is taken, as
+/// everything is where the site does not inspect.
 std::optional<std::string> inspect(const Image& image, const Blob& data, const Config& config);
 
 }  // namespace glancefs::devcloud

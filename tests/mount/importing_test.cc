@@ -183,7 +183,7 @@ TEST_F(Importing, TheNextMountBeginsAnewWhatAKilledDaemonOnlyStaged) {
 devcloud::Config tight() {
   devcloud::Config config;
   config.stores[1].capacity = 1000;
-  config.require_format_match = true;
+  config.inspects = true;
   return config;
 }
 
