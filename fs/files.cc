@@ -166,7 +166,7 @@ std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int 
     throw_errno(EINVAL, "names of this form stand for images that exist");
   }
   const std::shared_ptr<Upload> upload = uploads_.create(*visibility, image_name);
-  const std::optional<Node> node = tree_.by_id(upload->image().id);
+  const std::optional<Node> node = tree_.by_id(upload->id());
   if (!node) throw_errno(ESTALE, "the file was removed while it was made");
   return {*node, open_upload(*node, flags & ~O_TRUNC, caller)};
 }
@@ -211,7 +211,7 @@ bool Files::flush_uploads(const Handle& handle, const Caller& caller) {
   if (file->sender != caller.pid || file->upload->held()) return false;
   // truncate(1) makes files that others fill; cp(1) makes such of one great hole, with O_EXCL.
   if (file->upload->only_sized() && !file->exclusive) return false;
-  if (Uploads::is_local_name(file->upload->image().name.value_or(""))) return false;
+  if (file->upload->is_local()) return false;
   return !writes_on(caller.pid, file->node);
 }
 
@@ -232,7 +232,7 @@ void Files::give_up(const UploadHandle& file) {
 bool Files::sync_uploads(const Handle& handle) {
   const auto* file = dynamic_cast<const UploadHandle*>(&handle);
   return file != nullptr && !file->writable && !file->upload->removed() &&
-         !Uploads::is_local_name(file->upload->image().name.value_or(""));
+         !file->upload->is_local();
 }
 
 void Files::sync(Handle& handle, std::stop_token stop) {

@@ -94,7 +94,7 @@ void LocalXattrs::upload(NodeId node, std::stop_token stop) {
   const std::optional<Node> known = tree_.node(node);
   if (!known) throw_errno(ESTALE, "the file is gone");
   if (!known->upload) throw_errno(EEXIST, "the image is at Glance already");
-  if (Uploads::is_local_name(known->upload->image().name.value_or(""))) {
+  if (known->upload->is_local()) {
     throw_errno(EPERM, "names that begin with a dot stay on this machine; rename it");
   }
   if (known->upload->has_writers()) throw_errno(EBUSY, "the file is being written");

@@ -45,4 +45,8 @@ int check_new_name(std::string_view name);
 /// Whether `text` is valid UTF-8 (no surrogates, nothing overlong).
 bool valid_utf8(std::string_view text);
 
+/// Whether a new file of this name stays on this machine: programs write ".NAME.XXXXXX" before they
+/// rename it to NAME.
+inline bool is_local_name(std::string_view name) noexcept { return name.starts_with('.'); }
+
 }  // namespace glancefs::fs

@@ -79,7 +79,7 @@ class Publisher::Attempt {
   std::optional<Image> run(bool last) {
     std::optional<Image> image = prepare();
     if (image) return image;
-    if (source_.size() == 0) return images_.show(upload_.image().id, stop_);
+    if (source_.size() == 0) return images_.show(upload_.id(), stop_);
     bool imported = destination_.imported();
     try {
       source_.restart();  // an attempt before this one may have read some of it
@@ -103,19 +103,19 @@ class Publisher::Attempt {
     if (!image) throw_deleted();
     if (imported && !import_.arrived(*image)) import_.fail(*image, stop_);
     clean_up();
-    throw_errno(EIO, "what Glance stored of image " + upload_.image().id +
+    throw_errno(EIO, "what Glance stored of image " + upload_.id() +
                          " is not what was sent; it has been removed again");
   }
 
   /// Removes what this left at Glance, without being stopped by what stopped the upload.
   void clean_up() noexcept {
     try {
-      const std::string id = upload_.image().id;
+      const std::string id = upload_.id();
       const std::optional<Image> left = images_.show(id, {});
       if (!left || (upload_.found() && !spoilt(*left))) return;
       take_away(images_, *left, {});
     } catch (const std::exception& error) {
-      log::warning("image {} may be left unfinished: {}", upload_.image().id, error.what());
+      log::warning("image {} may be left unfinished: {}", upload_.id(), error.what());
     }
   }
 
@@ -133,20 +133,20 @@ class Publisher::Attempt {
   }
 
   [[noreturn]] void throw_deleted() const {
-    throw_errno(ESTALE, "image " + upload_.image().id + " was deleted meanwhile");
+    throw_errno(ESTALE, "image " + upload_.id() + " was deleted meanwhile");
   }
 
   void send() {
     staged_ = destination_.imported();
     if (staged_) return import_.send(source_, stop_);
     const std::string store = destination_.stores.empty() ? "" : destination_.stores.front();
-    images_.upload(upload_.image().id, source_, store, stop_);
+    images_.upload(upload_.id(), source_, store, stop_);
   }
 
   /// Sees to it that there is a queued record that takes the data. Answers the image if it turns
   /// out to be finished: the answer to an earlier upload was lost, or its process died.
   std::optional<Image> prepare() {
-    std::optional<Image> known = images_.show(upload_.image().id, stop_);
+    std::optional<Image> known = images_.show(upload_.id(), stop_);
     // What was staged has its size; another one is of other bytes than these.
     if (known && import_.under_way(*known) && known->size == source_.size()) {
       known = import_.wait(stop_);
@@ -168,7 +168,7 @@ class Publisher::Attempt {
   }
 
   void create() {
-    client::Draft draft{.id = upload_.image().id,
+    client::Draft draft{.id = upload_.id(),
                         .name = wanted_.name.value_or(""),
                         .visibility = wanted_.visibility,
                         .disk_format = *wanted_.disk_format,
@@ -181,7 +181,7 @@ class Publisher::Attempt {
       if (error.status() != 409) throw;
       // The id belonged to an image that was deleted; such ids stay taken.
       upload_.renew_id();
-      draft.id = upload_.image().id;
+      draft.id = upload_.id();
       images_.create(draft, stop_);
     }
   }
@@ -243,7 +243,7 @@ class Publisher::Attempt {
     const auto deadline = std::chrono::steady_clock::now() +
                           (all_sent ? config_.settle_timeout : config_.rollback_timeout);
     while (true) {
-      std::optional<Image> image = images_.show(upload_.image().id, stop_);
+      std::optional<Image> image = images_.show(upload_.id(), stop_);
       if (!image || image->status != Status::kSaving) return image;
       if (std::chrono::steady_clock::now() >= deadline) return image;
       client::pause(config_.poll_interval, stop_);
@@ -299,13 +299,13 @@ client::Image Publisher::publish(Upload& upload, const std::string& algorithm,
     }
   } catch (...) {
     if (attempt.goes_on_alone()) {
-      throw_errno(ECANCELED, "stopped waiting; Glance goes on importing image " +
-                                 upload.image().id + ", and the next try finds it");
+      throw_errno(ECANCELED, "stopped waiting; Glance goes on importing image " + upload.id() +
+                                 ", and the next try finds it");
     }
     attempt.clean_up();
     throw;
   }
-  throw_errno(EIO, "image " + upload.image().id + " could not be uploaded");
+  throw_errno(EIO, "image " + upload.id() + " could not be uploaded");
 }
 
 }  // namespace glancefs::fs

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <functional>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "fs/waker.h"
 
 namespace glancefs::fs {
 namespace {
@@ -33,10 +33,7 @@ class Bytes : public client::Sink {
 bool RangeSupport::given(const client::Image& image, std::stop_token stop) {
   const std::string store = store_of(image);
   {
-    const std::stop_callback<std::function<void()>> wake(stop, [this] {
-      const Lock lock(mutex_);
-      changed_.notify_all();
-    });
+    const Waker waker(stop, mutex_, changed_);
     Lock lock(mutex_);
     while (stores_[store] == State::kAsking && !stop.stop_requested()) changed_.wait(mutex_);
     if (stop.stop_requested()) throw_errno(ECANCELED, "stopped");

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "fs/blocks.h"
+#include "fs/waker.h"
 
 namespace glancefs::fs {
 namespace {
@@ -26,7 +27,7 @@ void Settlements::settle(const UploadPtr& upload, const std::stop_token& ending)
   try {
     finish(upload, ending);
   } catch (const std::system_error& error) {  // what is in the journal stays there
-    log::error("settling image {}: {}", upload->image().id, error.what());
+    log::error("settling image {}: {}", upload->id(), error.what());
   }
   const Lock lock(mutex_);
   open_.erase(upload.get());
@@ -44,12 +45,9 @@ void Settlements::finish(const UploadPtr& upload, const std::stop_token& ending)
 }
 
 bool Settlements::wait(const std::string& image_id, const std::stop_token& stop) {
-  const auto is_its = [&](const auto& entry) { return entry.second->image().id == image_id; };
+  const auto is_its = [&](const auto& entry) { return entry.second->id() == image_id; };
   const auto until = std::chrono::steady_clock::now() + kPatience;
-  const std::stop_callback wake(stop, [this] {
-    const Lock lock(mutex_);
-    changed_.notify_all();
-  });
+  const Waker waker(stop, mutex_, changed_);
   const Lock lock(mutex_);
   while (true) {
     const auto found = std::ranges::find_if(open_, is_its);
@@ -67,7 +65,7 @@ bool Settlements::wait(const std::string& image_id, const std::stop_token& stop)
 void Settlements::image_removed(const std::string& image_id) {
   const Lock lock(mutex_);
   for (const auto& [key, upload] : open_) {
-    if (upload->image().id == image_id) upload->forsake();
+    if (upload->id() == image_id) upload->forsake();
   }
 }
 

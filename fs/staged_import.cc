@@ -48,7 +48,7 @@ std::string news_of(const ImportState& state, const std::optional<Task>& task) {
 }  // namespace
 
 void StagedImport::send(client::Source& data, std::stop_token stop) {
-  const std::string id = upload_.image().id;
+  const std::string id = upload_.id();
   images_.stage(id, data, stop);
   images_.import_staged(id, stores_, std::move(stop));
   runs_ = true;
@@ -65,11 +65,11 @@ bool StagedImport::arrived(const Image& image) const {
 
 std::optional<Task> StagedImport::last_task(std::stop_token stop) const {
   try {
-    std::vector<Task> tasks = images_.tasks(upload_.image().id, std::move(stop));
+    std::vector<Task> tasks = images_.tasks(upload_.id(), std::move(stop));
     if (!tasks.empty()) return std::move(tasks.back());
   } catch (const client::HttpError& error) {
     // The record alone tells enough.
-    log::debug("the tasks of image {}: {}", upload_.image().id, error.what());
+    log::debug("the tasks of image {}: {}", upload_.id(), error.what());
   }
   return std::nullopt;
 }
@@ -82,7 +82,7 @@ std::optional<Image> StagedImport::wait(std::stop_token stop) {
   while (true) {
     const bool patient = Clock::now() - moved < config_.patience;
     try {
-      std::optional<Image> image = images_.show(upload_.image().id, stop);
+      std::optional<Image> image = images_.show(upload_.id(), stop);
       if (!image) {
         runs_ = false;
         return image;
@@ -99,7 +99,7 @@ std::optional<Image> StagedImport::wait(std::stop_token stop) {
     } catch (const client::HttpError& error) {
       // The service is away for a while; the import need not be.
       if (!client::may_pass(error) || !patient) throw;
-      log::debug("watching the import of image {}: {}", upload_.image().id, error.what());
+      log::debug("watching the import of image {}: {}", upload_.id(), error.what());
     }
     client::pause(interval, stop);
     interval = std::min(interval + interval / 4, std::max(kLongestInterval, config_.poll_interval));

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/mutex.h"
 #include "fs/filesystem.h"
+#include "fs/waker.h"
 
 namespace glancefs::fs {
 
@@ -33,10 +34,7 @@ class Turns {
 
   /// Waits until nobody else changes `node`. Throws system_error(ECANCELED) after `stop`.
   Turn take(NodeId node, const std::stop_token& stop) {
-    const std::stop_callback wake(stop, [this] {
-      Lock lock(mutex_);
-      changed_.notify_all();
-    });
+    const Waker waker(stop, mutex_, changed_);
     Lock lock(mutex_);
     while (taken_.contains(node) && !stop.stop_requested()) changed_.wait(mutex_);
     if (stop.stop_requested()) {

@@ -17,6 +17,7 @@
 #include "cache/spool.h"
 #include "fs/command_line.h"
 #include "fs/mount_point.h"
+#include "fs/names.h"
 #include "fs/paths.h"
 #include "fs/start_error.h"
 
@@ -92,7 +93,7 @@ std::string left_over(const DaemonFacts& daemon) {
   try {
     for (const auto& spool : cache::open_spools(daemon.state, 0)->recover(daemon.identity)) {
       const cache::SpoolRecord record = spool->record();
-      if (record.name.starts_with('.')) continue;  // a program's own business
+      if (is_local_name(record.name)) continue;  // a program's own business
       lines += log::printable(fmt::format("{}/{}: {}", record.directory, record.name,
                                           record.error.empty() ? "not uploaded" : record.error)) +
                "\n";

@@ -9,6 +9,7 @@
 #include "fs/destination.h"
 #include "fs/names.h"
 #include "fs/tree.h"
+#include "fs/waker.h"
 #include "fs/xattrs.h"
 
 namespace glancefs::fs {
@@ -45,6 +46,16 @@ client::Image Upload::image() const {
   client::Image image = image_;
   if (state_ != State::kDone) image.size = spool_->size();
   return image;
+}
+
+std::string Upload::id() const {
+  Lock lock(mutex_);
+  return image_.id;
+}
+
+bool Upload::is_local() const {
+  Lock lock(mutex_);
+  return is_local_name(image_.name.value_or(""));
 }
 
 Upload::State Upload::state() const {
@@ -211,7 +222,7 @@ bool Upload::begin_unless_written() {
 }
 
 bool Upload::begin_when_idle(const std::stop_token& stop, bool unfinished) {
-  const std::stop_callback wake(stop, [this] { wake_all(); });
+  const Waker waker(stop, mutex_, changed_);
   Lock lock(mutex_);
   wait_for_upload(stop);
   if (state_ == State::kDone) return false;
@@ -264,11 +275,7 @@ void Upload::fail(const std::string& text) {
   state_ = State::kFailed;
   changed_.notify_all();
   // What the kernel has written meanwhile may be half of something.
-  note_failure(differs() ? cache::SpoolState::kWriting : cache::SpoolState::kFailed, text);
-}
-
-void Upload::note_failure(cache::SpoolState state, const std::string& text) {
-  record_.state = state;
+  record_.state = differs() ? cache::SpoolState::kWriting : cache::SpoolState::kFailed;
   record_.error = text;
   try {
     save();
@@ -279,15 +286,10 @@ void Upload::note_failure(cache::SpoolState state, const std::string& text) {
 
 void Upload::remove(const std::stop_token& stop) {
   removed_.request_stop();
-  const std::stop_callback wake(stop, [this] { wake_all(); });
+  const Waker waker(stop, mutex_, changed_);
   Lock lock(mutex_);
   wait_for_upload(stop);
   if (state_ != State::kDone) spool_->discard();
-}
-
-void Upload::wake_all() const {
-  Lock lock(mutex_);
-  changed_.notify_all();
 }
 
 void Upload::wait_for_upload(const std::stop_token& stop) {
@@ -348,7 +350,7 @@ std::string Upload::describe() const {
   if (held_ || (torn_ && writers_ == 0)) {
     word = record_.state == cache::SpoolState::kWriting ? "unfinished" : "kept";
   }
-  if (writers_ == 0 && record_.name.starts_with('.')) word = "stays here";
+  if (writers_ == 0 && is_local_name(record_.name)) word = "stays here";
   // One of them at most: an upload that runs has no error yet.
   const std::string& more = state_ == State::kUploading ? import_news_ : record_.error;
   return log::printable(fmt::format("{}/{}  {}  {} of {} bytes sent{}{}", record_.directory,

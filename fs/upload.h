@@ -42,6 +42,9 @@ class Upload {
 
   /// The image as it will be: name, visibility, properties set so far, size of the spool.
   client::Image image() const;
+  /// Its UUID alone, and whether its name keeps it on this machine: without a copy of the rest.
+  std::string id() const;
+  bool is_local() const;
   State state() const;
   bool found() const noexcept { return found_; }
   const std::shared_ptr<cache::Spool>& shared_spool() noexcept { return spool_; }
@@ -152,9 +155,7 @@ class Upload {
   void check_writable() const REQUIRES(mutex_);
   void check_whole() REQUIRES(mutex_);
   void start() REQUIRES(mutex_);
-  void note_failure(cache::SpoolState state, const std::string& text) REQUIRES(mutex_);
   void wait_for_upload(const std::stop_token& stop) REQUIRES(mutex_);
-  void wake_all() const;
 
   const std::shared_ptr<cache::Spool> spool_;
   const bool found_;

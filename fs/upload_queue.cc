@@ -5,30 +5,9 @@
 #include <utility>
 
 #include "base/fd.h"
+#include "fs/waker.h"
 
 namespace glancefs::fs {
-namespace {
-
-// Wakes whoever waits on a condition when a stop is requested.
-class Waker {
- public:
-  Waker(const std::stop_token& stop, Mutex& mutex, Condition& changed)
-      : callback_(stop, Wake{&mutex, &changed}) {}
-
- private:
-  struct Wake {
-    Mutex* mutex;
-    Condition* changed;
-    void operator()() const {
-      const Lock lock(*mutex);
-      changed->notify_all();
-    }
-  };
-  std::stop_callback<Wake> callback_;
-};
-
-}  // namespace
-
 UploadQueue::UploadQueue(std::size_t most, std::function<void(const UploadPtr&)> send)
     : most_(most),
       send_(std::move(send)),

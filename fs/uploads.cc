@@ -152,7 +152,7 @@ void Uploads::publish_now(const std::shared_ptr<Upload>& upload, bool unfinished
 
 // An upload that has begun.
 void Uploads::run(const std::shared_ptr<Upload>& upload, const std::stop_token& stop) {
-  const std::string former_id = upload->image().id;
+  const std::string former_id = upload->id();
   client::Image image;
   try {
     const UploadQueue::Place place = queue_.enter(stop);
@@ -230,7 +230,7 @@ void Uploads::publish_later(const std::shared_ptr<Upload>& upload) {
 void Uploads::schedule(const std::shared_ptr<Upload>& upload, milliseconds delay) {
   Lock lock(mutex_);
   if (!all_.contains(upload.get())) return;  // removed meanwhile
-  queue_.later(upload, delay, is_local_name(upload->image().name.value_or("")));
+  queue_.later(upload, delay, upload->is_local());
 }
 
 void Uploads::release(const std::shared_ptr<Upload>& upload) {
@@ -249,7 +249,7 @@ void Uploads::remove(const std::shared_ptr<Upload>& upload, std::stop_token stop
   upload->remove(stop);
   queue_.forget(upload);
   forget(*upload);
-  const std::string id = upload->image().id;
+  const std::string id = upload->id();
   if (upload->found() || upload->state() == Upload::State::kDone) {
     images_.remove(id, stop);
   } else if (upload->announced()) {
@@ -281,12 +281,12 @@ std::string Uploads::pending() const {
 
 void Uploads::send(const std::shared_ptr<Upload>& upload) {
   try {
-    if (is_local_name(upload->image().name.value_or(""))) return expire(upload);
+    if (upload->is_local()) return expire(upload);
     const AnyStop any({}, upload->cancelled(), ending_.get_token());
     if (upload->begin_unless_written()) run(upload, any.token());
   } catch (...) {
     if (upload->removed()) return;
-    failures_.record("upload", node_of_image(upload->image().id), std::current_exception());
+    failures_.record("upload", node_of_image(upload->id()), std::current_exception());
   }
 }
 

@@ -81,9 +81,6 @@ class Uploads {
   /// One line for each file that is not at Glance yet.
   std::string pending() const;
 
-  /// Whether a file of this name stays on this machine: programs write ".NAME.XXXXXX" before they
-  /// rename it to NAME.
-  static bool is_local_name(const std::string& name) { return name.starts_with('.'); }
   /// How long a writer that has closed may still seem to be there: the kernel tells of a close(2)
   /// at once, but of the end of the open file when it gets round to it.
   static constexpr std::chrono::milliseconds kReleaseTime{1000};

@@ -43,6 +43,15 @@ class Recovering : public RigTest {
     files().abandon(std::move(file.handle));
     rig_.stop();
   }
+  // The only record in the journal is of an upload of "a" that has left `half` at Glance.
+  void upload_was_cut(client::Image half) {
+    half.name = "a";
+    edit_record([&](SpoolRecord& record) {
+      record.state = SpoolState::kUploading;
+      half.id = record.image_id;
+    });
+    rig_.images.put(std::move(half));
+  }
   // The only record in the journal, as the next mount will find it.
   void edit_record(const std::function<void(SpoolRecord&)>& change) {
     const auto directory = cache::PrivateDirectory::open(rig_.directory / "state");
@@ -184,16 +193,10 @@ TEST_F(Recovering, KeepWaitsToBeAsked) {
 
 TEST_F(Recovering, DiscardRemovesTheBytesAndWhatIsHalfAtGlance) {
   die_while_writing("a", "data");
-  client::Image half;
-  half.owner = rig_.images.project();
+  client::Image half = queued_image();
   half.status = Status::kSaving;
   half.status_word = "saving";
-  half.name = "a";
-  edit_record([&](SpoolRecord& record) {
-    record.state = SpoolState::kUploading;
-    half.id = record.image_id;
-  });
-  rig_.images.put(half);
+  upload_was_cut(half);
   rig_.config.recover = Recover::kDiscard;
   rig_.restart();
   EXPECT_EQ(pending(), "");
@@ -204,17 +207,9 @@ TEST_F(Recovering, DiscardRemovesTheBytesAndWhatIsHalfAtGlance) {
 
 TEST_F(Recovering, RemovingAFileTakesAwayWhatIsHalfAtGlance) {
   die_while_writing("a", "data");
-  client::Image half;
-  half.owner = rig_.images.project();
-  half.name = "a";
-  half.status = Status::kQueued;
-  half.status_word = "queued";
+  client::Image half = queued_image();
   half.is_protected = true;
-  edit_record([&](SpoolRecord& record) {
-    record.state = SpoolState::kUploading;
-    half.id = record.image_id;
-  });
-  rig_.images.put(half);
+  upload_was_cut(half);
   rig_.config.recover = Recover::kKeep;
   rig_.restart();
   files().unlink(rig_.directory_node("private"), "a", {});
