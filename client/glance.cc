@@ -33,18 +33,6 @@ Request data_request(std::string path) {
   return request;
 }
 
-// What the site says of itself; nullopt: it does not know the question.
-std::optional<Response> optional_answer(Session& session, const std::string& path,
-                                        std::stop_token stop) {
-  try {
-    return session.call(request_for("GET", path), Operation::kOther, true, nullptr, nullptr,
-                        std::move(stop));
-  } catch (const HttpError& error) {
-    if (error.status() != 404) throw;
-    return std::nullopt;
-  }
-}
-
 void refuse_collisions(const std::vector<Change>& changes) {
   for (const Change& change : changes) {
     if (collides_with_glance(change.key)) {
@@ -126,14 +114,6 @@ void Glance::upload(std::string_view id, Source& data, std::string_view store,
 void Glance::stage(std::string_view id, Source& data, std::stop_token stop) {
   session_.call(data_request(image_path(id) + "/stage"), Operation::kUpload, false, &data, nullptr,
                 std::move(stop));
-}
-
-void Glance::import_staged(std::string_view id, const std::vector<std::string>& stores,
-                           std::stop_token stop) {
-  Request request = request_for("POST", image_path(id) + "/import");
-  request.headers.add("Content-Type", "application/json");
-  request.body = import_json(stores);
-  session_.call(std::move(request), Operation::kAction, false, nullptr, nullptr, std::move(stop));
 }
 
 std::vector<Task> Glance::tasks(std::string_view id, std::stop_token stop) {

@@ -27,4 +27,15 @@ void not_as_asked(Operation operation, const std::string& request, const Respons
                   id == nullptr ? std::string() : log::printable(*id));
 }
 
+std::optional<Response> optional_answer(Session& session, const std::string& path,
+                                        std::stop_token stop) {
+  try {
+    return session.call(request_for("GET", path), Operation::kOther, true, nullptr, nullptr,
+                        std::move(stop));
+  } catch (const HttpError& error) {
+    if (error.status() != 404) throw;
+    return std::nullopt;
+  }
+}
+
 }  // namespace glancefs::client

@@ -75,7 +75,7 @@ int errno_of_conflict(Operation operation, std::string_view message) {
     case Operation::kUpdate:
       return ENODATA;  // replacing or removing a property that is not there
     case Operation::kAction:
-      return says(message, {"duplicate", "Duplicate"}) ? EEXIST : EBUSY;
+      return says(message, {"already associated", "uplicate"}) ? EEXIST : EBUSY;
     default:
       return EBUSY;
   }

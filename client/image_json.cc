@@ -257,9 +257,11 @@ std::optional<std::vector<std::string>> parse_import_methods(std::string_view te
   return methods;
 }
 
-std::string import_json(const std::vector<std::string>& stores) {
-  json body{{"method", {{"name", "glance-direct"}}}};
-  if (!stores.empty()) body["stores"] = stores;
+std::string import_json(const ImportOrder& order) {
+  json method{{"name", order.method}};
+  if (!order.uri.empty()) method["uri"] = order.uri;
+  json body{{"method", std::move(method)}};
+  if (!order.stores.empty()) body["stores"] = order.stores;
   return written(body);
 }
 

@@ -39,8 +39,15 @@ std::optional<std::vector<std::string>> parse_stores(std::string_view text);
 /// What /v2/info/import says; nullopt when it is not JSON of that shape.
 std::optional<std::vector<std::string>> parse_import_methods(std::string_view text);
 
-/// The order to import staged data. Throws system_error(EILSEQ) when a name is not UTF-8.
-std::string import_json(const std::vector<std::string>& stores);
+/// What the server is to bring into stores by itself.
+struct ImportOrder {
+  std::string_view method;               ///< Glance's word for the way
+  std::string_view uri = {};             ///< for web-download
+  std::vector<std::string> stores = {};  ///< empty: where the site keeps images by default
+};
+
+/// The body of an import. Throws system_error(EILSEQ) when a text is not UTF-8.
+std::string import_json(const ImportOrder& order);
 
 /// The body of a create. Throws system_error(EILSEQ) when a text is not UTF-8.
 std::string draft_json(const Draft& draft);

@@ -22,7 +22,8 @@ constexpr int kMaxLostMarkers = 20;
 std::string list_path(const ListQuery& query) {
   // Sorting by anything that can be null loses records or pages for ever.
   std::string path = "/v2/images?limit=" + std::to_string(kPageSize) +
-                     "&visibility=all&os_hidden=" + (query.hidden ? "true" : "false");
+                     "&visibility=" + (query.offers ? "shared&member_status=pending" : "all") +
+                     "&os_hidden=" + (query.hidden ? "true" : "false");
   if (query.updated_since) {
     path += "&sort=updated_at:asc,id:asc&updated_at=" +
             url_encoded("gte:" + format_time(*query.updated_since));
@@ -65,6 +66,8 @@ class ImageListing {
     for (Image& image : images) {
       // Databases compare names as they like; what comes on two pages is one image.
       if (query_.name && image.name != *query_.name) continue;
+      // Our own shared images are listed with any status of members.
+      if (query_.offers && image.owner == session_.project_id()) continue;
       if (given_.insert(image.id).second) each(std::move(image));
     }
   }
@@ -98,6 +101,7 @@ class ImageListing {
 
 void list_images(Session& session, const ListQuery& query, const std::function<void(Image&&)>& each,
                  const std::stop_token& stop) {
+  if (query.offers && session.is_admin()) return;
   ImageListing(session, query).run(each, stop);
 }
 

@@ -13,7 +13,9 @@
 #include <variant>
 #include <vector>
 
+#include "client/definitions.h"
 #include "client/http.h"
+#include "client/members.h"
 
 namespace glancefs::client {
 
@@ -94,6 +96,10 @@ struct ListQuery {
   std::optional<std::chrono::sys_seconds> updated_since;
   /// Only images of exactly this name.
   std::optional<std::string> name;
+  /// Instead of all these: only images that were offered to our project, which has neither accepted
+  /// nor rejected them. Nothing for administrators: to them Glance shows everybody's shared images
+  /// and cannot tell the offers among them.
+  bool offers = false;
 };
 
 /// What the project may use and uses; absent: not limited or not known.
@@ -126,10 +132,8 @@ enum class Delivery { kComplete, kRangesRefused };
 /// errno to report) and system_error(ECANCELED) after `stop`. Idempotent requests are repeated a
 /// few times by the implementation; a 401 is answered with one new login. Two implementations,
 /// Glance and tests/support's FakeImages, pass tests/contract/images_contract.h.
-class Images {
+class Images : public Members, public Definitions {
  public:
-  virtual ~Images() = default;
-
   /// Calls `each` for every image that the query matches, page by page, on this thread. Records
   /// that make no sense (no UUID, sizes out of range) are left out and logged. Visible are: own
   /// images of every visibility, public ones, community ones, and shared ones that were accepted.
@@ -184,6 +188,26 @@ class Images {
 
   /// Deletes the image. ENOENT when there is none, EPERM when it is protected.
   virtual void remove(std::string_view id, std::stop_token stop) = 0;
+
+  /// Deactivates an active image, whose data only administrators can read then, or reactivates it;
+  /// it may be so already. EINVAL when its status is neither; EACCES where the site leaves that to
+  /// administrators.
+  virtual void set_active(std::string_view id, bool active, std::stop_token stop) = 0;
+
+  /// Has the server fetch the data of a queued image from `uri` (http or https) into all of
+  /// `stores`, as import_staged(). EINVAL when the site does not allow that address, EBUSY when the
+  /// image is not queued or is being imported.
+  virtual void import_from(std::string_view id, std::string_view uri,
+                           const std::vector<std::string>& stores, std::stop_token stop) = 0;
+
+  /// Has the server copy an active image into `stores`, too, as import_staged(). EINVAL when it is
+  /// in one of them already; EACCES: most sites leave that to administrators.
+  virtual void copy(std::string_view id, const std::vector<std::string>& stores,
+                    std::stop_token stop) = 0;
+
+  /// Deletes the copy in `store`. EPERM: it is the only one; ENOENT: the image is not there.
+  virtual void remove_from_store(std::string_view id, std::string_view store,
+                                 std::stop_token stop) = 0;
 
   /// Empty fields when the site has no limits.
   virtual Quota quota(std::stop_token stop) = 0;

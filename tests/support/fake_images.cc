@@ -61,6 +61,15 @@ FakeImages::~FakeImages() = default;
 
 std::chrono::sys_seconds FakeImages::tick() { return now_ += std::chrono::seconds(1); }
 
+// Most tests of shared images are about those one has.
+void FakeImages::accept_shared(Record& record) const {
+  const Image& image = record.image;
+  if (image.visibility == client::Visibility::kShared && image.owner != project_ &&
+      record.members.empty()) {
+    record.members.emplace(project_, client::MemberStatus::kAccepted);
+  }
+}
+
 Image FakeImages::add(const std::string& name, std::string data,
                       const std::function<void(Image&)>& adjust) {
   const Lock lock(mutex_);
@@ -75,24 +84,26 @@ Image FakeImages::add(const std::string& name, std::string data,
   seal(image, data);
   if (adjust) adjust(image);
   used_ids_.insert(image.id);
-  records_[image.id] = {.image = image,
-                        .data = std::make_shared<const std::string>(std::move(data))};
+  Record& record = records_[image.id];
+  record = {.image = image, .data = std::make_shared<const std::string>(std::move(data))};
+  accept_shared(record);
   return image;
 }
 
 void FakeImages::put(Image record, std::string data) {
   const Lock lock(mutex_);
   used_ids_.insert(record.id);
-  std::string id = record.id;
-  records_[std::move(id)] = {.image = std::move(record),
-                             .data = std::make_shared<const std::string>(std::move(data))};
+  Record& kept = records_[record.id];
+  kept = {.image = std::move(record), .data = std::make_shared<const std::string>(std::move(data))};
+  accept_shared(kept);
 }
 
 void FakeImages::edit(const std::string& id, const std::function<void(Image&)>& adjust) {
   const Lock lock(mutex_);
-  Image& image = records_.at(id).image;
-  image.updated = tick();
-  adjust(image);
+  Record& record = records_.at(id);
+  record.image.updated = tick();
+  adjust(record.image);
+  accept_shared(record);
 }
 
 void FakeImages::erase(const std::string& id) {
@@ -178,6 +189,11 @@ void FakeImages::set_stores(std::vector<std::string> stores) {
 void FakeImages::set_import_methods(std::vector<std::string> methods) {
   const Lock lock(mutex_);
   import_methods_ = std::move(methods);
+}
+
+void FakeImages::set_web(const std::string& uri, std::string data) {
+  const Lock lock(mutex_);
+  web_[uri] = std::make_shared<const std::string>(std::move(data));
 }
 
 void FakeImages::set_import_end(ImportEnd end) {

@@ -37,6 +37,9 @@ class FakeImages : public client::Images {
     kQuota,
     kSite,
     kStores,
+    kMembers,  ///< members(), offer(), withdraw(), answer()
+    kAction,   ///< set_active(), remove_from_store()
+    kDefinitions,
   };
   /// How imports go. Each show() of an image takes its import one step further.
   enum class ImportEnd {
@@ -53,7 +56,7 @@ class FakeImages : public client::Images {
   // The catalogue, as somebody else's hand changes it. None of these is counted, held or failed.
 
   /// An active image with `data`, private, raw and bare, owned by project(); `adjust` may change
-  /// the record before it appears.
+  /// the record before it appears. Shared by somebody else it is shared with us, who have accepted.
   client::Image add(const std::string& name, std::string data,
                     const std::function<void(client::Image&)>& adjust = {});
   /// Puts a record as it is, whatever it says, in place of any with this id.
@@ -87,6 +90,12 @@ class FakeImages : public client::Images {
   void set_stores(std::vector<std::string> stores);
   /// Default: glance-direct and web-download.
   void set_import_methods(std::vector<std::string> methods);
+  /// What `uri` gives to imports; every other address fails.
+  void set_web(const std::string& uri, std::string data);
+  /// Makes `project` a member of a shared image, or changes what it says, whoever asks.
+  void set_member(const std::string& id, const std::string& project, client::MemberStatus status);
+  /// Default: none.
+  void set_definitions(std::vector<client::PropertyDefinition> definitions);
   /// From now on imports end so, also those that run.
   void set_import_end(ImportEnd end);
   /// Runs at the end of every successful upload, without a lock held, before the caller learns of
@@ -136,6 +145,19 @@ class FakeImages : public client::Images {
   client::Image update(std::string_view id, const std::vector<client::Change>& changes,
                        std::stop_token stop) override;
   void remove(std::string_view id, std::stop_token stop) override;
+  void set_active(std::string_view id, bool active, std::stop_token stop) override;
+  void import_from(std::string_view id, std::string_view uri,
+                   const std::vector<std::string>& stores, std::stop_token stop) override;
+  void copy(std::string_view id, const std::vector<std::string>& stores,
+            std::stop_token stop) override;
+  void remove_from_store(std::string_view id, std::string_view store,
+                         std::stop_token stop) override;
+  std::vector<client::Member> members(std::string_view id, std::stop_token stop) override;
+  void offer(std::string_view id, std::string_view project, std::stop_token stop) override;
+  void withdraw(std::string_view id, std::string_view project, std::stop_token stop) override;
+  void answer(std::string_view id, std::string_view project, client::MemberStatus status,
+              std::stop_token stop) override;
+  std::vector<client::PropertyDefinition> definitions(std::stop_token stop) override;
   client::Quota quota(std::stop_token stop) override;
   client::Site site(std::stop_token stop) override;
   std::optional<std::vector<std::string>> stores(std::stop_token stop) override;
@@ -147,6 +169,7 @@ class FakeImages : public client::Images {
     client::Image image;
     Bytes data = nullptr;    ///< null: none
     Bytes staged = nullptr;  ///< null: none
+    std::map<std::string, client::MemberStatus, std::less<>> members = {};
     std::vector<client::Task> tasks = {};
     int import_step = 0;
   };
@@ -167,7 +190,10 @@ class FakeImages : public client::Images {
   int value(Call call, int Gate::*number) const;
   bool wait_for(Call call, const std::function<bool(const Gate&)>& reached) const;
   std::chrono::sys_seconds tick() REQUIRES(mutex_);
-  bool may_see(const client::Image& image) const REQUIRES(mutex_);
+  bool may_see(const Record& record) const REQUIRES(mutex_);
+  bool may_list(const Record& record, const client::ListQuery& query) const REQUIRES(mutex_);
+  void accept_shared(Record& record) const REQUIRES(mutex_);
+  Record& shared(std::string_view id, std::string_view request) REQUIRES(mutex_);
   std::vector<client::Image> matching(const client::ListQuery& query) const;
   Record& own(client::Operation operation, std::string_view id, std::string_view request)
       REQUIRES(mutex_);
@@ -183,7 +209,11 @@ class FakeImages : public client::Images {
   std::string receive(Passage& passage, const std::string& id, client::Source& data);
   void check_store(client::Operation operation, int status, std::string_view store) const
       REQUIRES(mutex_);
+  void begin_import(Record& record, const std::vector<std::string>& stores) REQUIRES(mutex_);
+  void check_no_import(const Record& record) const REQUIRES(mutex_);
   void advance_import(Record& record) REQUIRES(mutex_);
+  void bring_into_a_store(Record& record) REQUIRES(mutex_);
+  void fail_import(Record& record) REQUIRES(mutex_);
   void end_import(Record& record, const std::string& status, const std::string& message)
       REQUIRES(mutex_);
   static void give(Passage& passage, const Bytes& data, client::ByteRange range, int status,
@@ -209,6 +239,8 @@ class FakeImages : public client::Images {
       .api_minor = 15};
   std::vector<std::string> stores_ GUARDED_BY(mutex_) = {"fast", "slow"};
   std::vector<std::string> import_methods_ GUARDED_BY(mutex_) = {"glance-direct", "web-download"};
+  std::map<std::string, Bytes, std::less<>> web_ GUARDED_BY(mutex_);
+  std::vector<client::PropertyDefinition> definitions_ GUARDED_BY(mutex_);
   ImportEnd import_end_ GUARDED_BY(mutex_) = ImportEnd::kGood;
   std::function<void(const std::string&)> uploaded_ GUARDED_BY(mutex_);
 };

@@ -45,7 +45,7 @@ std::optional<Image> FakeImages::show(std::string_view id, std::stop_token stop)
   passage.at(0);
   const Lock lock(mutex_);
   const auto found = records_.find(id);
-  if (found == records_.end() || !may_see(found->second.image)) return std::nullopt;
+  if (found == records_.end() || !may_see(found->second)) return std::nullopt;
   advance_import(found->second);
   return found->second.image;
 }

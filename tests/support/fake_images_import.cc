@@ -59,23 +59,13 @@ void FakeImages::stage(std::string_view id, client::Source& data, std::stop_toke
   finish_staging(key, receive(passage, key, data));
 }
 
-void FakeImages::import_staged(std::string_view id, const std::vector<std::string>& stores,
-                               std::stop_token stop) {
-  Passage passage(*this, Call::kImport, std::move(stop));
-  passage.at(0);
-  const Lock lock(mutex_);
-  Record& record = own(Operation::kAction, id, "POST");
+void FakeImages::check_no_import(const Record& record) const {
+  if (own_text(record.image, kTask).empty()) return;
+  refuse(Operation::kAction, 409, "POST", "Image has active task");
+}
+
+void FakeImages::begin_import(Record& record, const std::vector<std::string>& stores) {
   Image& image = record.image;
-  if (!own_text(image, kTask).empty()) {
-    refuse(Operation::kAction, 409, "POST", "Image has active task");
-  }
-  if (image.status != Status::kUploading || !record.staged) {
-    refuse(Operation::kAction, 409, "POST",
-           "Image needs to be staged before 'glance-direct' method can be used");
-  }
-  if (!image.disk_format || !image.container_format) {
-    refuse(Operation::kAction, 409, "POST", "'disk_format' needs to be set before import");
-  }
   std::vector<std::string> wanted = stores;
   if (wanted.empty() && !stores_.empty()) wanted = {stores_.front()};
   for (const std::string& store : wanted) check_store(Operation::kAction, 409, store);
@@ -89,6 +79,66 @@ void FakeImages::import_staged(std::string_view id, const std::vector<std::strin
   image.updated = tick();
 }
 
+void FakeImages::import_staged(std::string_view id, const std::vector<std::string>& stores,
+                               std::stop_token stop) {
+  Passage passage(*this, Call::kImport, std::move(stop));
+  passage.at(0);
+  const Lock lock(mutex_);
+  Record& record = own(Operation::kAction, id, "POST");
+  const Image& image = record.image;
+  check_no_import(record);
+  if (image.status != Status::kUploading || !record.staged) {
+    refuse(Operation::kAction, 409, "POST",
+           "Image needs to be staged before 'glance-direct' method can be used");
+  }
+  if (!image.disk_format || !image.container_format) {
+    refuse(Operation::kAction, 409, "POST", "'disk_format' needs to be set before import");
+  }
+  begin_import(record, stores);
+}
+
+void FakeImages::import_from(std::string_view id, std::string_view uri,
+                             const std::vector<std::string>& stores, std::stop_token stop) {
+  Passage passage(*this, Call::kImport, std::move(stop));
+  passage.at(0);
+  const Lock lock(mutex_);
+  Record& record = own(Operation::kAction, id, "POST");
+  check_no_import(record);
+  if (!uri.starts_with("http://") && !uri.starts_with("https://")) {
+    refuse(Operation::kAction, 400, "POST",
+           "URI for web-download does not pass filtering: " + std::string(uri));
+  }
+  if (record.image.status != Status::kQueued) {
+    refuse(Operation::kAction, 409, "POST",
+           "Image needs to be in 'queued' state to use 'web-download' method");
+  }
+  const auto content = web_.find(uri);
+  record.staged = content == web_.end() ? nullptr : content->second;
+  begin_import(record, stores);
+}
+
+void FakeImages::copy(std::string_view id, const std::vector<std::string>& stores,
+                      std::stop_token stop) {
+  Passage passage(*this, Call::kImport, std::move(stop));
+  passage.at(0);
+  const Lock lock(mutex_);
+  Record& record = own(Operation::kAction, id, "POST");
+  check_no_import(record);
+  if (!admin_) refuse(Operation::kAction, 403, "POST", "You are not allowed to copy images");
+  if (record.image.status != Status::kActive) {
+    refuse(Operation::kAction, 409, "POST",
+           "Only images with status active can be targeted for copying");
+  }
+  const auto here = client::split_list(own_text(record.image, "stores"));
+  for (const std::string& store : stores) {
+    if (std::ranges::find(here, store) != here.end()) {
+      refuse(Operation::kAction, 400, "POST", "Image is already present at store '" + store + "'");
+    }
+  }
+  record.staged = record.data;
+  begin_import(record, stores);
+}
+
 void FakeImages::end_import(Record& record, const std::string& status, const std::string& message) {
   record.tasks.back().status = status;
   record.tasks.back().message = message;
@@ -96,42 +146,60 @@ void FakeImages::end_import(Record& record, const std::string& status, const std
   record.image.updated = tick();
 }
 
+// A copy leaves the image as it is; anything else leaves a record without data.
+void FakeImages::fail_import(Record& record) {
+  Image& image = record.image;
+  const auto left = client::split_list(own_text(image, kLeft));
+  set_own(image, kFailed, left.empty() ? std::string() : left.front());
+  set_own(image, kLeft, "");
+  if (image.status != Status::kActive) {
+    erase_own(image, "stores");
+    image.size.reset();
+    // Only a failed glance-direct is stuck.
+    if (import_end_ != ImportEnd::kStuck) set_status(image, Status::kQueued);
+  }
+  end_import(record, "failure", "Task failed due to Internal Error");
+}
+
+void FakeImages::bring_into_a_store(Record& record) {
+  Image& image = record.image;
+  std::vector<std::string> left = client::split_list(own_text(image, kLeft));
+  if (!left.empty()) {
+    const std::string here = own_text(image, "stores");
+    set_own(image, "stores", here.empty() ? left.front() : here + "," + left.front());
+    left.erase(left.begin());
+  }
+  set_own(image, kLeft, fmt::format("{}", fmt::join(left, ",")));
+  if (!left.empty() || image.status == Status::kActive) return;
+  record.data = record.staged;
+  seal(image, *record.data);
+  image.updated = tick();
+}
+
 // pending ─▶ importing into all stores ─▶ one store less, each time ─▶ active ─▶ without a task
 void FakeImages::advance_import(Record& record) {
   Image& image = record.image;
   if (own_text(image, kTask).empty() || record.tasks.empty()) return;
   client::Task& task = record.tasks.back();
-  if (record.import_step++ == 0) return;
-  if (image.status == Status::kUploading) {
+  const int step = record.import_step++;
+  if (step == 0) return;
+  if (step == 1) {
     if (import_end_ == ImportEnd::kRefused) {
-      set_status(image, Status::kQueued);
+      if (image.status != Status::kActive) set_status(image, Status::kQueued);
       return end_import(record, "failure", "Project x is over a limit for image_size_total");
     }
     set_own(image, kLeft, std::exchange(task.message, ""));
     task.status = "processing";
-    return set_status(image, Status::kImporting);
+    if (image.status != Status::kActive) set_status(image, Status::kImporting);
+    return;
   }
-  std::vector<std::string> left = client::split_list(own_text(image, kLeft));
   if (import_end_ == ImportEnd::kNever) return;
-  if (import_end_ == ImportEnd::kStuck || import_end_ == ImportEnd::kQueued) {
-    set_own(image, kFailed, left.front());
-    set_own(image, kLeft, "");
-    erase_own(image, "stores");
-    image.size.reset();
-    if (import_end_ == ImportEnd::kQueued) set_status(image, Status::kQueued);
-    return end_import(record, "failure", "Task failed due to Internal Error");
+  const bool fails = import_end_ == ImportEnd::kStuck || import_end_ == ImportEnd::kQueued;
+  if (fails || !record.staged) return fail_import(record);
+  if (image.status == Status::kActive && own_text(image, kLeft).empty()) {
+    return end_import(record, "success", "Copied 0 MiB");
   }
-  if (image.status == Status::kActive) return end_import(record, "success", "Copied 0 MiB");
-  const std::string here = own_text(image, "stores");
-  if (!left.empty()) {
-    set_own(image, "stores", here.empty() ? left.front() : here + "," + left.front());
-    left.erase(left.begin());
-  }
-  set_own(image, kLeft, fmt::format("{}", fmt::join(left, ",")));
-  if (!left.empty()) return;
-  record.data = record.staged;
-  seal(image, *record.data);
-  image.updated = tick();
+  bring_into_a_store(record);
 }
 
 std::vector<client::Task> FakeImages::tasks(std::string_view id, std::stop_token stop) {

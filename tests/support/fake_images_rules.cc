@@ -92,8 +92,21 @@ void set_property(Operation operation, Image& image, const Change& change) {
 
 }  // namespace
 
-bool FakeImages::may_see(const Image& image) const {
-  return admin_ || image.owner == project_ || image.visibility != Visibility::kPrivate;
+bool FakeImages::may_see(const Record& record) const {
+  const Image& image = record.image;
+  if (admin_ || image.owner == project_) return true;
+  if (image.visibility == Visibility::kShared) return record.members.contains(project_);
+  return image.visibility != Visibility::kPrivate;
+}
+
+bool FakeImages::may_list(const Record& record, const client::ListQuery& query) const {
+  const Image& image = record.image;
+  if (image.hidden != query.hidden || !may_see(record)) return false;
+  const auto member = record.members.find(project_);
+  const bool offered = !admin_ && image.visibility == Visibility::kShared &&
+                       image.owner != project_ && member != record.members.end();
+  if (query.offers) return offered && member->second == client::MemberStatus::kPending;
+  return !offered || member->second == client::MemberStatus::kAccepted;
 }
 
 std::vector<Image> FakeImages::matching(const client::ListQuery& query) const {
@@ -101,7 +114,7 @@ std::vector<Image> FakeImages::matching(const client::ListQuery& query) const {
   std::vector<Image> found;
   for (const auto& [id, record] : records_) {
     const Image& image = record.image;
-    if (!may_see(image) || image.hidden != query.hidden) continue;
+    if (!may_list(record, query)) continue;
     if (query.updated_since && image.updated < *query.updated_since) continue;
     if (query.name && image.name != *query.name) continue;
     found.push_back(image);
@@ -117,7 +130,7 @@ std::vector<Image> FakeImages::matching(const client::ListQuery& query) const {
 FakeImages::Record& FakeImages::own(Operation operation, std::string_view id,
                                     std::string_view request) {
   const auto found = records_.find(id);
-  if (found == records_.end() || !may_see(found->second.image)) {
+  if (found == records_.end() || !may_see(found->second)) {
     refuse(operation, 404, request, "No image found with ID " + std::string(id));
   }
   if (!admin_ && found->second.image.owner != project_) {
@@ -203,7 +216,7 @@ void FakeImages::finish_upload(const std::string& id, std::string data, std::str
 FakeImages::Bytes FakeImages::content(const std::string& id) {
   const Lock lock(mutex_);
   const auto found = records_.find(id);
-  if (found == records_.end() || !may_see(found->second.image)) {
+  if (found == records_.end() || !may_see(found->second)) {
     refuse(Operation::kDownload, 404, "GET file", "No image found with ID " + id);
   }
   if (found->second.image.status == Status::kDeactivated && !admin_) {
