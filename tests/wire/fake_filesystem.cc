@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/fd.h"
+#include "tests/support/fake_images.h"
 
 namespace glancefs::test {
 namespace {
@@ -21,39 +22,7 @@ decltype(auto) call(const Function& function, Args&&... args) {
   return function(std::forward<Args>(args)...);
 }
 
-[[noreturn]] void unused() { throw std::logic_error("the fake file system uses no images"); }
-
-class NoImages : public client::Images {
- public:
-  void list(const client::ListQuery&, const std::function<void(client::Image&&)>&,
-            std::stop_token) override {
-    unused();
-  }
-  std::optional<client::Image> show(std::string_view, std::stop_token) override { unused(); }
-  client::Delivery download(const client::Image&, client::ByteRange, client::Sink&,
-                            std::stop_token) override {
-    unused();
-  }
-  void stream(const client::Image&, client::Sink&, std::stop_token) override { unused(); }
-  client::Image create(const client::Draft&, std::stop_token) override { unused(); }
-  void upload(std::string_view, client::Source&, std::string_view, std::stop_token) override {
-    unused();
-  }
-  void stage(std::string_view, client::Source&, std::stop_token) override { unused(); }
-  void import_staged(std::string_view, const std::vector<std::string>&, std::stop_token) override {
-    unused();
-  }
-  std::vector<client::Task> tasks(std::string_view, std::stop_token) override { unused(); }
-  client::Image update(std::string_view, const std::vector<client::Change>&,
-                       std::stop_token) override {
-    unused();
-  }
-  void remove(std::string_view, std::stop_token) override { unused(); }
-  client::Site site(std::stop_token) override { unused(); }
-  client::Quota quota(std::stop_token) override { unused(); }
-  std::optional<std::vector<std::string>> stores(std::stop_token) override { unused(); }
-  std::vector<std::string> import_methods(std::stop_token) override { unused(); }
-};
+[[noreturn]] void unused() { throw std::logic_error("the fake file system uses no disk"); }
 
 class NoStore : public cache::Store {
  public:
@@ -74,7 +43,7 @@ class NoSpools : public cache::Spools {
 }  // namespace
 
 std::unique_ptr<fs::Filesystem> make_fake_filesystem(FakeFiles& fake) {
-  static NoImages images;
+  static FakeImages images;
   static NoStore store;
   static NoSpools spools;
   next_script = &fake;
