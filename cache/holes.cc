@@ -52,6 +52,9 @@ std::uint64_t holes(const Fd& fd, std::uint64_t begin, std::uint64_t end) {
   // lseek() does not stop at `end`: in a large file without holes it goes through all of it.
   if (const auto present = mapped(fd, begin, end)) return end - begin - *present;
   std::uint64_t found = 0;
+  // Room that was taken beforehand looks like a hole to lseek() until it is written. With as much
+  // disk as bytes there is none.
+  if (allocated_bytes(fd) >= size) begin = size;
   while (begin < std::min(end, size)) {
     const off_t data = ::lseek(fd.get(), static_cast<off_t>(begin), SEEK_DATA);
     if (data < 0) break;  // no data from here on

@@ -43,6 +43,22 @@ std::string make_uuid() {
   return text;
 }
 
+void check_range(std::uint64_t offset, std::uint64_t length) {
+  if (offset > kLargestFile || length > kLargestFile - offset) {
+    throw_errno(EFBIG, "write beyond the largest file");
+  }
+}
+
+bool can_allocate(int mode) {
+  switch (mode & ~FALLOC_FL_KEEP_SIZE) {
+    case 0:
+    case FALLOC_FL_ZERO_RANGE:
+      return true;
+    default:
+      return mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+  }
+}
+
 class SpoolFile final : public Spool {
  public:
   SpoolFile(std::shared_ptr<SpoolDirectory> directory, SpoolRecord record, Fd data)
@@ -67,9 +83,7 @@ class SpoolFile final : public Spool {
   }
 
   void write(std::uint64_t offset, std::span<const std::byte> bytes) override {
-    if (offset > kLargestFile || bytes.size() > kLargestFile - offset) {
-      throw_errno(EFBIG, "write beyond the largest file");
-    }
+    check_range(offset, bytes.size());
     const Lock lock(write_mutex_);
     const std::uint64_t size = size_of(data_);
     const std::uint64_t before = allocated_bytes(data_);
@@ -98,6 +112,30 @@ class SpoolFile final : public Spool {
     const std::uint64_t before = allocated_bytes(data_);
     if (!set_size(size)) throw_errno(errno, "cannot truncate " + path());
     settle(0, before);
+  }
+
+  void allocate(int mode, std::uint64_t offset, std::uint64_t length) override {
+    check_range(offset, length);
+    if (!can_allocate(mode)) throw_errno(EOPNOTSUPP, "no such kind of fallocate");
+    const bool frees = (mode & FALLOC_FL_PUNCH_HOLE) != 0;
+    const Lock lock(write_mutex_);
+    const std::uint64_t size = size_of(data_);
+    const std::uint64_t before = allocated_bytes(data_);
+    const std::uint64_t growth = frees ? 0 : holes(data_, offset, offset + length);
+    directory_->reserve(growth);
+    const int error = change_disk(mode, offset, length);
+    if (error != 0 && size_of(data_) > size) set_size(size);
+    settle(growth, before);
+    if (error != 0) throw_errno(error, "cannot change the disk of " + path());
+    // Not every file system (tmpfs) says by itself that the bytes have changed: see version().
+    if ((mode & ~FALLOC_FL_KEEP_SIZE) != 0) ::futimens(data_.get(), nullptr);
+  }
+
+  std::optional<std::uint64_t> next_data(std::uint64_t offset) const override {
+    return seek(offset, SEEK_DATA);
+  }
+  std::optional<std::uint64_t> next_hole(std::uint64_t offset) const override {
+    return seek(offset, SEEK_HOLE);
   }
 
   std::uint64_t size() const override { return size_of(data_); }
@@ -150,8 +188,27 @@ class SpoolFile final : public Spool {
 
  private:
   std::string data_name() const { return spool_data_name(record().id); }
+  // Only pread and pwrite are used otherwise, so that the file's own position belongs to nobody.
+  std::optional<std::uint64_t> seek(std::uint64_t offset, int whence) const {
+    if (offset > kLargestFile) return std::nullopt;
+    const off_t found = ::lseek(data_.get(), static_cast<off_t>(offset), whence);
+    if (found >= 0) return static_cast<std::uint64_t>(found);
+    if (errno == ENXIO) return std::nullopt;
+    throw_errno(errno, "cannot look for holes in " + path());
+  }
   bool set_size(std::uint64_t size) {
     return ::ftruncate(data_.get(), static_cast<off_t>(size)) == 0;
+  }
+  /// fallocate(2); answers 0 or the errno.
+  int change_disk(int mode, std::uint64_t offset, std::uint64_t length) {
+    const auto at = static_cast<off_t>(offset);
+    const auto size = static_cast<off_t>(length);
+    if (::fallocate(data_.get(), mode, at, size) == 0) return 0;
+    if (errno != EOPNOTSUPP || (mode & FALLOC_FL_ZERO_RANGE) == 0) return errno;
+    // tmpfs: the same in two steps.
+    constexpr int kPunch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    if (::fallocate(data_.get(), kPunch, at, size) != 0) return errno;
+    return ::fallocate(data_.get(), mode & FALLOC_FL_KEEP_SIZE, at, size) == 0 ? 0 : errno;
   }
   void take_disk(std::uint64_t offset, std::uint64_t length) {
     if (::fallocate(data_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),

@@ -64,6 +64,14 @@ class Spool {
   /// Up to into.size() bytes from `offset`; fewer only at the end. Holes read as zeros.
   virtual std::size_t read(std::uint64_t offset, std::span<std::byte> into) const = 0;
   virtual void truncate(std::uint64_t size) = 0;
+  /// Takes disk for a part of the file, or gives it back. `mode` as fallocate(2): 0, KEEP_SIZE,
+  /// PUNCH_HOLE with KEEP_SIZE, ZERO_RANGE with or without it; EOPNOTSUPP any other, and what the
+  /// file system cannot do. ENOSPC, EFBIG as write(); the size is then as before.
+  virtual void allocate(int mode, std::uint64_t offset, std::uint64_t length) = 0;
+  /// Where the first data (or the first hole, of which there is one at the end) at or after
+  /// `offset` begins; nullopt: there is none, or `offset` is not before the end.
+  virtual std::optional<std::uint64_t> next_data(std::uint64_t offset) const = 0;
+  virtual std::optional<std::uint64_t> next_hole(std::uint64_t offset) const = 0;
   virtual std::uint64_t size() const = 0;
   /// Whether any of it is more than a hole: written, if only with zeros.
   virtual bool has_data() const = 0;

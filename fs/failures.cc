@@ -36,10 +36,17 @@ bool is_ordinary(int error) {
     case ERANGE:
     case EISDIR:
     case ENOTDIR:
+    case ENXIO:
       return true;
     default:
       return false;
   }
+}
+
+// Answers to what programs ask of any file without wanting to know why, such as attributes of other
+// namespaces: they must not push out what somebody does want to know.
+bool is_remembered(int error) {
+  return error != ENOTSUP && error != ERANGE && error != ENXIO && error != ENOENT;
 }
 
 }  // namespace
@@ -78,16 +85,16 @@ int Failures::record(std::string_view operation, NodeId node,
     const std::string text = describe(reason);
     if (is_ordinary(error)) {
       log::debug("{} on {:x}: {}", operation, node, text);
-      if (error != EINTR) return error;
     } else {
       log::warning("{} on {:x}: {}", operation, node, text);
     }
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     Lock lock(mutex_);
+    if (is_remembered(error)) set_last(node, text);
+    if (is_ordinary(error) && error != EINTR) return error;
     lines_.push_back(
         fmt::format("{:%Y-%m-%dT%H:%M:%SZ} {}: {}", fmt::gmtime(now), operation, text));
     if (lines_.size() > kMostLines) lines_.pop_front();
-    set_last(node, text);
   } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory; the errno still tells
   }
   return error;

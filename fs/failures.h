@@ -24,8 +24,10 @@ std::string describe(const std::exception_ptr& reason);
 /// Remembers the last failures. Thread-safe.
 class Failures {
  public:
-  /// Logs the failure of `operation` on `node`, remembers it, and answers its errno. What programs
-  /// provoke all day long (a missing attribute, a refused change) is logged at debug level only.
+  /// Logs the failure of `operation` on `node`, remembers it, and answers its errno. Ordinary
+  /// answers (a name that is taken, an image without data) are logged at debug level only and are
+  /// none of the last hundred; what programs provoke all day long (attributes of other namespaces,
+  /// missing names, the end of a search for holes) is not remembered either.
   int record(std::string_view operation, NodeId node, const std::exception_ptr& reason) noexcept;
   /// Remembers `reason` for `node` without logging it: it is recorded elsewhere, too.
   void remember(NodeId node, const std::exception_ptr& reason) noexcept;

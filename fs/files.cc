@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -36,6 +37,12 @@ void read_spool(const UploadHandle& file, std::uint64_t offset, std::size_t size
   std::vector<std::byte> bytes(size);
   bytes.resize(file.upload->spool().read(offset, bytes));
   reader.done(bytes);
+}
+
+// Of one that is not being written.
+std::uint64_t size_of_handle(const Handle& handle) {
+  if (const auto* text = dynamic_cast<const TextHandle*>(&handle)) return text->text->size();
+  return dynamic_cast<const ImageHandle&>(handle).image->size.value_or(0);
 }
 
 // Why the data of `image` cannot be read now; 0: it can.
@@ -198,6 +205,28 @@ void Files::write(Handle& handle, std::uint64_t offset, std::span<const std::byt
 
 void Files::truncate(Handle& handle, std::uint64_t size) {
   writable(handle).upload->truncate(size);
+}
+
+void Files::allocate(Handle& handle, int mode, std::uint64_t offset, std::uint64_t length,
+                     const std::stop_token& stop) {
+  if (length > std::numeric_limits<std::int64_t>::max() - offset) {
+    throw_errno(EFBIG, "beyond the largest file");
+  }
+  writable(handle).upload->allocate(mode, offset, length, stop);
+}
+
+// An image is data from front to back: which of it are zeros only its bytes tell.
+std::uint64_t Files::seek(const Handle& handle, std::uint64_t offset, Seek wanted) {
+  std::optional<std::uint64_t> found;
+  if (const auto* file = dynamic_cast<const UploadHandle*>(&handle)) {
+    const cache::Spool& spool = file->upload->spool();
+    found = wanted == Seek::kData ? spool.next_data(offset) : spool.next_hole(offset);
+  } else {
+    const std::uint64_t end = size_of_handle(handle);
+    if (offset < end) found = wanted == Seek::kData ? offset : end;
+  }
+  if (!found) throw_errno(ENXIO, "there is none up to the end of the file");
+  return *found;
 }
 
 // Only the last close by the process that opened the file, after somebody wrote to it, says that it

@@ -42,6 +42,9 @@ class Files {
   static void kernel_writes(Handle& handle);
   static void write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes);
   static void truncate(Handle& handle, std::uint64_t size);
+  static void allocate(Handle& handle, int mode, std::uint64_t offset, std::uint64_t length,
+                       const std::stop_token& stop);
+  static std::uint64_t seek(const Handle& handle, std::uint64_t offset, Seek wanted);
   static bool flush_uploads(const Handle& handle, const Caller& caller);
   void flush(Handle& handle, const Caller& caller, std::stop_token stop);
   static bool sync_uploads(const Handle& handle);

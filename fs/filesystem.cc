@@ -8,8 +8,10 @@
 #include "fs/failures.h"
 #include "fs/fetcher.h"
 #include "fs/files.h"
+#include "fs/handles.h"
 #include "fs/local_xattrs.h"
 #include "fs/names.h"
+#include "fs/open_nodes.h"
 #include "fs/stat.h"
 #include "fs/status.h"
 #include "fs/tree.h"
@@ -23,6 +25,13 @@ namespace {
 // df without a quota: so much that no program refuses to begin.
 constexpr std::uint64_t kPlenty = 1ULL << 50;
 constexpr std::uint64_t kPlentyOfFiles = 1ULL << 32;
+
+// 0: that of no image.
+NodeId node_of(const Handle* handle) {
+  if (const auto* image = dynamic_cast<const ImageHandle*>(handle)) return image->node;
+  if (const auto* file = dynamic_cast<const UploadHandle*>(handle)) return file->node;
+  return 0;
+}
 
 }  // namespace
 
@@ -81,6 +90,11 @@ struct Filesystem::Parts {
   Entry entry(const Node& node) const {
     return {.node = node.id, .attributes = stat.file(node), .valid = Stat::valid(node)};
   }
+  Opened entered(Opened opened) {
+    const NodeId id = node_of(opened.handle.get());
+    if (id != 0) open_nodes.enter(id, tree.node(id));
+    return opened;
+  }
   Entry directory(NodeId node) const {
     return {.node = node, .attributes = stat.directory(node), .valid = kFixed};
   }
@@ -112,6 +126,7 @@ struct Filesystem::Parts {
   Fetcher fetcher;
   Uploads uploads;
   Files files;
+  OpenNodes open_nodes;
   Changes changes;
   WarmUp warm_up;
   LocalXattrs local_xattrs;
@@ -127,6 +142,8 @@ Filesystem::~Filesystem() = default;
 
 std::optional<Entry> Filesystem::find(NodeId parent, std::string_view name) const {
   const Parts& parts = *parts_;
+  // The kernel lets names of 1024 bytes pass.
+  if (name.size() > kNameMax) throw_errno(ENAMETOOLONG, "file names have 255 bytes at most");
   if (parent == kRootNode) {
     if (name == Control::kDirectory) return parts.directory(kControlNode);
     const auto visibility = client::visibility_of(name);
@@ -155,9 +172,12 @@ Attributes Filesystem::attributes(NodeId node) const {
     return parts_->stat.text(node, parts_->control.text(node).size());
   }
   if (node < kFirstImageNode) return parts_->stat.directory(node);
-  const std::optional<Node> known = parts_->tree.node(node);
-  if (!known) throw_errno(ESTALE, "the image is gone");
-  return parts_->stat.file(*known);
+  if (const auto known = parts_->tree.node(node)) return parts_->stat.file(*known);
+  const auto unlinked = parts_->open_nodes.unlinked(node);
+  if (!unlinked) throw_errno(ESTALE, "the image is gone");
+  Attributes attributes = parts_->stat.file(*unlinked);
+  attributes.links = 0;
+  return attributes;
 }
 
 std::chrono::milliseconds Filesystem::attributes_valid(NodeId node) const {
@@ -225,6 +245,15 @@ void Filesystem::write(Handle& handle, std::uint64_t offset, std::span<const std
   Files::write(handle, offset, bytes);
 }
 
+std::uint64_t Filesystem::seek(const Handle& handle, std::uint64_t offset, Seek wanted) const {
+  return Files::seek(handle, offset, wanted);
+}
+
+void Filesystem::allocate(Handle& handle, int mode, std::uint64_t offset, std::uint64_t length,
+                          std::stop_token stop) {
+  Files::allocate(handle, mode, offset, length, stop);
+}
+
 void Filesystem::kernel_writes(Handle& handle) { Files::kernel_writes(handle); }
 
 void Filesystem::set_read_mode(std::string mode) {
@@ -242,13 +271,13 @@ void Filesystem::read(Handle& handle, std::uint64_t offset, std::size_t size,
 }
 
 Opened Filesystem::open(NodeId node, int flags, Caller caller, std::stop_token stop) {
-  return parts_->files.open(node, flags, caller, std::move(stop));
+  return parts_->entered(parts_->files.open(node, flags, caller, std::move(stop)));
 }
 
 std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name, int flags,
                                             Caller caller, std::stop_token stop) {
   auto [node, opened] = parts_->files.create(parent, name, flags, caller, std::move(stop));
-  return {parts_->entry(node), std::move(opened)};
+  return {parts_->entry(node), parts_->entered(std::move(opened))};
 }
 
 void Filesystem::flush(Handle& handle, Caller caller, std::stop_token stop) {
@@ -267,14 +296,17 @@ void Filesystem::sync(Handle& handle, std::stop_token stop) {
 }
 
 void Filesystem::release(std::unique_ptr<Handle> handle) noexcept {
+  parts_->open_nodes.leave(node_of(handle.get()));
   parts_->files.release(std::move(handle));
 }
 
 void Filesystem::abandon(std::unique_ptr<Handle> handle) noexcept {
+  parts_->open_nodes.leave(node_of(handle.get()));
   parts_->files.abandon(std::move(handle));
 }
 
 void Filesystem::unlink(NodeId parent, std::string_view name, std::stop_token stop) {
+  if (const auto node = parts_->tree.find(parent, name)) parts_->open_nodes.unlink(node->id);
   parts_->explained(parent, name, [&] { parts_->changes.unlink(parent, name, std::move(stop)); });
 }
 

@@ -109,6 +109,9 @@ struct Statistics {
   std::uint64_t files_total = 0, files_free = 0;
 };
 
+/// What lseek(2) looks for besides offsets.
+enum class Seek { kData, kHole };
+
 enum class XattrMode {
   kSet,      ///< make or replace
   kCreate,   ///< EEXIST when there is one
@@ -170,9 +173,9 @@ class Filesystem {
 
   // Memory.
 
-  /// nullopt: not known here, lookup() may ask the cloud.
+  /// nullopt: not known here, lookup() may ask the cloud. ENAMETOOLONG (more than 255 bytes).
   std::optional<Entry> find(NodeId parent, std::string_view name) const;
-  /// ENOENT (stale node), ESTALE.
+  /// ESTALE: it is gone. One that was unlinked here is not while it is open: it has 0 links.
   Attributes attributes(NodeId node) const;
   /// How long the kernel may remember the attributes of `node`.
   std::chrono::milliseconds attributes_valid(NodeId node) const;
@@ -187,6 +190,9 @@ class Filesystem {
   /// Into the spool of a file being written. EBADF, EPERM (an image's bytes), EFBIG, ENOSPC,
   /// EDQUOT.
   void write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes);
+  /// Where the first data or the first hole at or after `offset` begins. An image is all data, a
+  /// file being written has the holes of its spool; each ends with a hole. ENXIO: there is none.
+  std::uint64_t seek(const Handle& handle, std::uint64_t offset, Seek wanted) const;
   /// The kernel has got Opened.file of `handle`, a spool, and writes it without asking.
   void kernel_writes(Handle& handle);
   /// Tells how complete images are read, for .glancefs/status: "by the kernel (passthrough)".
@@ -210,6 +216,11 @@ class Filesystem {
   /// A new image, still local. EEXIST, EACCES, EROFS, EILSEQ, ENAMETOOLONG, ENOSPC.
   std::pair<Entry, Opened> create(NodeId parent, std::string_view name, int flags, Caller caller,
                                   std::stop_token stop);
+  /// Takes disk for a part of a file being written, or gives it back; `mode` as fallocate(2).
+  /// EOPNOTSUPP (another mode than 0, KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE), EBADF, EPERM (an image's
+  /// bytes), EBUSY, EFBIG, ENOSPC; the size is then as before.
+  void allocate(Handle& handle, int mode, std::uint64_t offset, std::uint64_t length,
+                std::stop_token stop);
   /// Each close(2) of the descriptor, also by other processes. Uploads what the creator wrote and
   /// returns when the image is active with the right size and hash; throws why not.
   void flush(Handle& handle, Caller caller, std::stop_token stop);

@@ -8,10 +8,12 @@
 #include <string_view>
 #include <utility>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "fs/fuse_directory.h"
 #include "fs/fuse_mount.h"
 #include "fs/fuse_request.h"
+#include "fs/fuse_space.h"
 #include "fs/fuse_xattrs.h"
 
 namespace glancefs::fs {
@@ -83,11 +85,16 @@ void setattr(fuse_req_t raw, fuse_ino_t node, struct stat* wanted, int which,
            });
 }
 
+// What Glance has nothing like, with the reason kept for the directory.
+void refuse(fuse_req_t raw, std::string_view operation, fuse_ino_t directory,
+            const std::string& why) {
+  serve(raw, operation, directory, [&](Request& /*request*/) -> Done { throw_errno(EPERM, why); });
+}
+
 // tar makes files this way, with attributes, and opens them for their bytes later.
 void mknod(fuse_req_t raw, fuse_ino_t parent, const char* name, mode_t mode, dev_t /*device*/) {
   if (!S_ISREG(mode)) {
-    fuse_reply_err(raw, EPERM);
-    return;
+    return refuse(raw, "mknod", parent, "images are ordinary files; Glance has no others");
   }
   dispatch(shell_of(raw).metadata, raw, "mknod", parent,
            [parent, name = std::string(name)](Request& request, std::stop_token stop) {
@@ -100,20 +107,20 @@ void mknod(fuse_req_t raw, fuse_ino_t parent, const char* name, mode_t mode, dev
 
 // Directories are visibilities and projects: nobody makes or removes one. Images have one name, and
 // what a link to them would point to is not Glance's to keep.
-void mkdir(fuse_req_t raw, fuse_ino_t /*parent*/, const char* /*name*/, mode_t /*mode*/) {
-  fuse_reply_err(raw, EPERM);
+void mkdir(fuse_req_t raw, fuse_ino_t parent, const char* /*name*/, mode_t /*mode*/) {
+  refuse(raw, "mkdir", parent, "the directories are Glance's visibilities; none can be made");
 }
 
-void rmdir(fuse_req_t raw, fuse_ino_t /*parent*/, const char* /*name*/) {
-  fuse_reply_err(raw, EPERM);
+void rmdir(fuse_req_t raw, fuse_ino_t parent, const char* /*name*/) {
+  refuse(raw, "rmdir", parent, "the directories are Glance's visibilities; none can be removed");
 }
 
-void symlink(fuse_req_t raw, const char* /*target*/, fuse_ino_t /*parent*/, const char* /*name*/) {
-  fuse_reply_err(raw, EPERM);
+void symlink(fuse_req_t raw, const char* /*target*/, fuse_ino_t parent, const char* /*name*/) {
+  refuse(raw, "symlink", parent, "Glance has no symbolic links");
 }
 
-void link(fuse_req_t raw, fuse_ino_t /*node*/, fuse_ino_t /*parent*/, const char* /*name*/) {
-  fuse_reply_err(raw, EPERM);
+void link(fuse_req_t raw, fuse_ino_t /*node*/, fuse_ino_t parent, const char* /*name*/) {
+  refuse(raw, "link", parent, "an image has one name; Glance has no hard links");
 }
 
 void unlink(fuse_req_t raw, fuse_ino_t parent, const char* name) {
@@ -275,6 +282,7 @@ fuse_lowlevel_ops make_operations() noexcept {
   all.statfs = statfs;
   all.create = create;
   all.readdirplus = readdirplus;
+  add_space_operations(all);
   add_xattr_operations(all);
   return all;
 }

@@ -116,6 +116,12 @@ void Request::answer(Written written) noexcept {
   finish([&](fuse_req_t request) { return fuse_reply_write(request, written.size); });
 }
 
+void Request::answer(Position position) noexcept {
+  finish([&](fuse_req_t request) {
+    return fuse_reply_lseek(request, static_cast<off_t>(position.offset));
+  });
+}
+
 void Request::answer(const Entry& entry) noexcept {
   const fuse_entry_param param = to_entry(entry);
   finish([&](fuse_req_t request) { return fuse_reply_entry(request, &param); });

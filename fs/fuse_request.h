@@ -77,6 +77,11 @@ struct Written {
   std::size_t size = 0;
 };
 
+/// What lseek(2) found.
+struct Position {
+  std::uint64_t offset = 0;
+};
+
 /// What open() answers; `flags` as open(2).
 struct OpenAnswer {
   NodeId node = 0;
@@ -124,6 +129,7 @@ class Request {
 
   void answer(Done done) noexcept;
   void answer(Written written) noexcept;
+  void answer(Position position) noexcept;
   void answer(const Entry& entry) noexcept;
   void answer(const Attributes& attributes);
   void answer(const Statistics& statistics) noexcept;

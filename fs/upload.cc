@@ -13,6 +13,13 @@
 #include "fs/xattrs.h"
 
 namespace glancefs::fs {
+namespace {
+
+// stat(2) waits for the lock of one step.
+constexpr std::uint64_t kAllocateStep = 64ULL << 20;
+
+}  // namespace
+
 client::Image image_of_record(const cache::SpoolRecord& record) {
   client::Image image;
   image.id = record.image_id;
@@ -97,6 +104,31 @@ void Upload::truncate(std::uint64_t size) {
   rewrite();
   spool_->truncate(size);
   if (size == 0) torn_.reset();
+  state_ = State::kWriting;
+}
+
+void Upload::allocate(int mode, std::uint64_t offset, std::uint64_t length,
+                      const std::stop_token& stop) {
+  const std::uint64_t before = spool_->size();
+  std::uint64_t grown = before;
+  try {
+    for (const std::uint64_t end = offset + length; offset < end; offset += kAllocateStep) {
+      if (stop.stop_requested()) throw_errno(ECANCELED, "interrupted");
+      allocate_step(mode, offset, std::min(kAllocateStep, end - offset));
+      grown = spool_->size();
+    }
+  } catch (...) {
+    Lock lock(mutex_);
+    if (grown > before && spool_->size() == grown) spool_->truncate(before);
+    throw;
+  }
+}
+
+void Upload::allocate_step(int mode, std::uint64_t offset, std::uint64_t length) {
+  Lock lock(mutex_);
+  check_writable();
+  rewrite();
+  spool_->allocate(mode, offset, length);
   state_ = State::kWriting;
 }
 

@@ -55,6 +55,9 @@ class Upload {
   /// is torn until the same bytes have been written after all, or it was emptied.
   void write(std::uint64_t offset, std::span<const std::byte> bytes);
   void truncate(std::uint64_t size);
+  /// As cache::Spool::allocate(), in steps. EPERM, EBUSY as write(). Throws system_error(ECANCELED)
+  /// after `stop`. What fails leaves the size as it was, and does not tear the file.
+  void allocate(int mode, std::uint64_t offset, std::uint64_t length, const std::stop_token& stop);
   /// The kernel writes the spool by itself from now on.
   void share() noexcept;
   bool shared() const noexcept { return shared_; }
@@ -148,6 +151,7 @@ class Upload {
     std::string why;
     std::uint64_t offset, size;
   };
+  void allocate_step(int mode, std::uint64_t offset, std::uint64_t length);
   void save() REQUIRES(mutex_);
   void rewrite() REQUIRES(mutex_);
   void written(std::uint64_t offset, std::uint64_t size) REQUIRES(mutex_);

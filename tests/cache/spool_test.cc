@@ -1,5 +1,6 @@
 #include "cache/spool.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -108,6 +109,58 @@ TEST(Spool, KeepsHolesAsHolesAndCountsOnlyDisk) {
   zeros.fill(std::byte{1});
   EXPECT_EQ(spool->read(12345, zeros), zeros.size());
   EXPECT_THAT(zeros, ::testing::Each(std::byte{0}));
+}
+
+TEST(Spool, TakesAndGivesBackDisk) {
+  const test::TemporaryDirectory top;
+  const auto spool = open_spools(top / "spool", kPlenty)->create(some_record());
+  constexpr std::uint64_t kPart = 64 << 10;
+  spool->allocate(0, 0, 4 * kPart);
+  EXPECT_EQ(spool->size(), 4 * kPart);
+  EXPECT_FALSE(spool->has_data()) << "room is no data";
+  spool->allocate(FALLOC_FL_KEEP_SIZE, 4 * kPart, kPart);
+  EXPECT_EQ(spool->size(), 4 * kPart);
+  const std::string text(3 * kPart, 'x');
+  spool->write(0, raw(text));
+  const SpoolVersion before = spool->version();
+  while (spool->version() == before) {  // the file system's clock ticks every few milliseconds
+    spool->allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, kPart, kPart);
+  }
+  spool->allocate(FALLOC_FL_ZERO_RANGE, 2 * kPart, kPart);
+  EXPECT_TRUE(content(*spool) == std::string(kPart, 'x') + std::string(3 * kPart, '\0'));
+  EXPECT_EQ(spool->next_data(0), 0U);
+  EXPECT_EQ(spool->next_hole(0), kPart);
+  EXPECT_EQ(spool->next_data(kPart), std::nullopt);
+  EXPECT_EQ(spool->next_hole(4 * kPart), std::nullopt);
+  EXPECT_EQ(spool->next_data(~0ULL), std::nullopt);
+}
+
+TEST(Spool, RefusesOtherKindsOfAllocation) {
+  const test::TemporaryDirectory top;
+  const auto spool = open_spools(top / "spool", kPlenty)->create(some_record());
+  for (const int mode : {FALLOC_FL_PUNCH_HOLE, FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE,
+                         FALLOC_FL_UNSHARE_RANGE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE}) {
+    EXPECT_EQ(errno_of([&] { spool->allocate(mode, 0, 4096); }), EOPNOTSUPP) << mode;
+  }
+  EXPECT_EQ(errno_of([&] { spool->allocate(0, ~0ULL >> 1U, 1); }), EFBIG);
+  EXPECT_EQ(spool->size(), 0U);
+}
+
+TEST(Spool, WhatIsAllocatedCountsAndCanBeWritten) {
+  const test::TemporaryDirectory top;
+  const auto spools = open_spools(top / "spool", 1 << 20);
+  const auto first = spools->create(some_record());
+  const auto second = spools->create(some_record());
+  EXPECT_EQ(errno_of([&] { first->allocate(0, 0, (1 << 20) + 1); }), ENOSPC);
+  EXPECT_EQ(first->size(), 0U);
+  first->allocate(0, 0, 1 << 20);
+  EXPECT_EQ(errno_of([&] { second->write(0, raw("x")); }), ENOSPC);
+  EXPECT_EQ(errno_of([&] { second->allocate(FALLOC_FL_KEEP_SIZE, 0, 1); }), ENOSPC);
+  const std::string all(1 << 20, 'x');
+  first->write(0, raw(all));
+  EXPECT_TRUE(content(*first) == all);
+  first->allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 512 << 10);
+  second->write(0, raw(all.substr(512 << 10)));
 }
 
 TEST(Spool, RefusesOffsetsBeyondTheLargestFile) {

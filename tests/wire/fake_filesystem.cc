@@ -146,6 +146,13 @@ void Filesystem::read(Handle&, std::uint64_t offset, std::size_t size,
                       std::unique_ptr<PendingRead> reader) {
   call(parts_->fake.read, offset, size, std::move(reader));
 }
+std::uint64_t Filesystem::seek(const Handle&, std::uint64_t offset, Seek wanted) const {
+  return call(parts_->fake.seek, offset, wanted);
+}
+void Filesystem::allocate(Handle&, int mode, std::uint64_t offset, std::uint64_t length,
+                          std::stop_token) {
+  call(parts_->fake.allocate, mode, offset, length);
+}
 Entry Filesystem::lookup(NodeId parent, std::string_view name, std::stop_token stop) {
   return call(parts_->fake.lookup, parent, name, std::move(stop));
 }

@@ -31,6 +31,8 @@ struct FakeFiles {
   std::function<fs::Statistics()> statistics;
   std::function<void(std::uint64_t, std::span<const std::byte>)> write;
   std::function<void(std::uint64_t, std::size_t, std::unique_ptr<fs::PendingRead>)> read;
+  std::function<std::uint64_t(std::uint64_t, fs::Seek)> seek;
+  std::function<void(int, std::uint64_t, std::uint64_t)> allocate;
   std::function<fs::Opened(fs::NodeId, int, Stop)> open;
   std::atomic<int> kernel_writes = 0;  ///< calls
   std::function<std::pair<fs::Entry, fs::Opened>(fs::NodeId, std::string_view, int, fs::Caller)>

@@ -1,4 +1,5 @@
 // What each request of the kernel becomes, and what comes back.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -148,22 +149,56 @@ TEST_F(WireTest, ARegularNodeIsCreatedAndReleased) {
   body.mode = S_IFREG | 0600;
   EXPECT_EQ(ask(FUSE_MKNOD, 3, body, std::string_view("a\0", 2)).as<fuse_entry_out>().nodeid, 11U);
   EXPECT_EQ(released, 1);
-  body.mode = S_IFIFO | 0600;
-  EXPECT_EQ(ask(FUSE_MKNOD, 3, body, std::string_view("a\0", 2)).error, EPERM);
 }
 
-TEST_F(WireTest, DirectoriesAndLinksCannotBeMade) {
+TEST_F(WireTest, WhatGlanceHasNothingLikeIsRefusedWithAReason) {
+  fuse_mknod_in fifo{};
+  fifo.mode = S_IFIFO | 0600;
+  EXPECT_EQ(ask(FUSE_MKNOD, 3, fifo, std::string_view("a\0", 2)).error, EPERM);
   EXPECT_EQ(ask(FUSE_MKDIR, 1, fuse_mkdir_in{}, std::string_view("d\0", 2)).error, EPERM);
   EXPECT_EQ(ask_name(FUSE_RMDIR, 1, "d").error, EPERM);
-  EXPECT_EQ(kernel.wait(kernel.send_text(FUSE_SYMLINK, 1, std::string_view("a\0b\0", 4))).error,
+  EXPECT_EQ(kernel.wait(kernel.send_text(FUSE_SYMLINK, 2, std::string_view("a\0b\0", 4))).error,
             EPERM);
-  EXPECT_EQ(ask(FUSE_LINK, 1, fuse_link_in{.oldnodeid = 5}, std::string_view("b\0", 2)).error,
+  EXPECT_EQ(ask(FUSE_LINK, 4, fuse_link_in{.oldnodeid = 5}, std::string_view("b\0", 2)).error,
             EPERM);
+  EXPECT_THAT(fake.explained(),
+              ElementsAre("mknod 3", "mkdir 1", "rmdir 1", "symlink 2", "link 4"));
+}
+
+TEST_F(WireTest, FallocateBringsModeAndRange) {
+  fake.allocate = [](int mode, std::uint64_t offset, std::uint64_t length) {
+    EXPECT_EQ(mode, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+    EXPECT_EQ(offset, 1ULL << 40);
+    EXPECT_EQ(length, 4096U);
+  };
+  fuse_fallocate_in body{};
+  body.fh = open_file(5, O_RDWR);
+  body.mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  body.offset = 1ULL << 40;
+  body.length = 4096;
+  EXPECT_EQ(ask(FUSE_FALLOCATE, 5, body).error, 0);
+  fake.allocate = [](auto, auto, auto) { throw_errno(ENOSPC, "full"); };
+  EXPECT_EQ(ask(FUSE_FALLOCATE, 5, body).error, ENOSPC);
+  EXPECT_THAT(fake.explained(), ElementsAre("fallocate 5"));
+}
+
+TEST_F(WireTest, SeekFindsDataAndHoles) {
+  fake.seek = [](std::uint64_t offset, fs::Seek wanted) -> std::uint64_t {
+    if (offset == 99) throw_errno(ENXIO, "none");
+    return wanted == fs::Seek::kHole ? offset + (1ULL << 40) : offset;
+  };
+  fuse_lseek_in body{};
+  body.fh = open_file(5);
+  body.offset = 7;
+  body.whence = SEEK_DATA;
+  EXPECT_EQ(ask(FUSE_LSEEK, 5, body).as<fuse_lseek_out>().offset, 7U);
+  body.whence = SEEK_HOLE;
+  EXPECT_EQ(ask(FUSE_LSEEK, 5, body).as<fuse_lseek_out>().offset, 7 + (1ULL << 40));
+  body.offset = 99;
+  EXPECT_EQ(ask(FUSE_LSEEK, 5, body).error, ENXIO);
 }
 
 TEST_F(WireTest, WhatTheKernelDoesByItselfIsLeftToIt) {
-  EXPECT_EQ(ask(FUSE_FALLOCATE, 5, fuse_fallocate_in{}).error, ENOSYS);
-  EXPECT_EQ(ask(FUSE_LSEEK, 5, fuse_lseek_in{}).error, ENOSYS);
   EXPECT_EQ(ask(FUSE_IOCTL, 5, fuse_ioctl_in{}).error, ENOSYS);
   EXPECT_EQ(ask(FUSE_COPY_FILE_RANGE, 5, fuse_copy_file_range_in{}).error, ENOSYS);
   EXPECT_EQ(ask(FUSE_ACCESS, 5, fuse_access_in{}).error, ENOSYS);
