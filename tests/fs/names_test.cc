@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <random>
 #include <set>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "client/images.h"
+#include "tests/support/hostile_names.h"
 
 namespace glancefs::fs {
 namespace {
@@ -21,129 +21,9 @@ namespace {
 using namespace std::string_literals;
 using testing::Optional;
 
-constexpr std::string_view kId = "1234abcd-0000-4000-8000-00000000ffff";
-
-std::string repeated(std::string_view text, std::size_t times) {
-  std::string out;
-  for (std::size_t i = 0; i < times; ++i) out += text;
-  return out;
-}
-
-// What a stranger may call an image.
-std::vector<std::string> hostile_names() {
-  return {"null",
-          "None",
-          "",
-          " ",
-          ".",
-          "..",
-          "...",
-          "/",
-          "//",
-          "../../etc/passwd",
-          "a/b",
-          "\0"s,
-          "a\0b"s,
-          "..\0"s,
-          "line\nbreak",
-          "\x1B[31mred\x07",
-          "\x7F",
-          "%",
-          "%%",
-          "%2",
-          "%2F",
-          "%2f",
-          "%252F",
-          "%%2F",
-          "%2%2F",
-          "%/",
-          "%2/F",
-          "%\0"s,
-          "%7E",
-          "%7E1234abcd",
-          "%2E",
-          "%2E%2E",
-          "%00",
-          "100%",
-          "100%ab"};
-}
-
-// Names that look like what stands for an id, and long ones.
-std::vector<std::string> misleading_names() {
-  return {"~",
-          "~~",
-          "~1234abcd",
-          "~~1234abcd",
-          "x~",
-          "~x",
-          "x~1234abcd",
-          "x~1234ABCD",
-          "x~1234abcg",
-          "x~1234abc",
-          "x~1234abcde",
-          "x~1234abcd~1234abcd",
-          "%~1234abcd",
-          "%7~1234abcd",
-          "x%7E1234abcd",
-          "x~%34abcdef",
-          "a/b~1234abcd",
-          "x~" + std::string(kId),
-          "%7E" + std::string(kId),
-          std::string(kId),
-          "%31" + std::string(kId.substr(1)),
-          "/" + std::string(kId),
-          ".glancefs",
-          "%2Eglancefs",
-          ".glancefs/",
-          ".glancefs2",
-          ".hidden",
-          "na\xC3\xAFve",
-          repeated("\xE2\x82\xAC", 255),      // 765 bytes, the most that Glance takes
-          repeated("\xF0\x9F\x90\xA7", 255),  // what it should not take
-          repeated("/", 255),
-          repeated("%2F", 85),
-          repeated("\xE2\x82\xAC", 240) + "~1234abcd",
-          repeated("\xE2\x82\xAC", 240) + ".qcow2",
-          repeated("a", 255),
-          repeated("a", 256),
-          "\xFF\xFE broken \xC3"};
-}
-
-// Names from an alphabet in which the special forms are likely.
-std::vector<std::string> random_names(unsigned seed, std::size_t count) {
-  static const std::array<std::string, 17> kPieces{"%",
-                                                   "%2",
-                                                   "2F",
-                                                   "%2F",
-                                                   "7E",
-                                                   "~",
-                                                   ".",
-                                                   "..",
-                                                   "/",
-                                                   "a",
-                                                   "f",
-                                                   "0",
-                                                   "1234abcd",
-                                                   "\0"s,
-                                                   "G",
-                                                   "\xE2\x82\xAC",
-                                                   std::string(kId)};
-  std::mt19937 random(seed);
-  std::vector<std::string> names;
-  while (names.size() < count) {
-    std::string name;
-    for (std::size_t left = random() % 9; left > 0; --left) name += kPieces.at(random() % 17);
-    names.push_back(std::move(name));
-  }
-  return names;
-}
-
-std::vector<std::string> many_names() {
-  std::vector<std::string> names = hostile_names();
-  for (std::string& name : misleading_names()) names.push_back(std::move(name));
-  for (std::string& name : random_names(1, 20000)) names.push_back(std::move(name));
-  return names;
-}
+using test::kSomeId;
+using test::many_names;
+using test::repeated;
 
 // Every string of up to `length` characters of `alphabet`.
 std::vector<std::string> all_strings(std::string_view alphabet, std::size_t length) {
@@ -190,8 +70,8 @@ TEST(EscapeName, EscapesWhatWouldMeanSomethingElse) {
   EXPECT_EQ(escape_name("a%2fb"), "a%252fb");
   EXPECT_EQ(escape_name(".glancefs"), "%2Eglancefs");
   EXPECT_EQ(escape_name("x~1234abcd"), "x%7E1234abcd");
-  EXPECT_EQ(escape_name("x~" + std::string(kId)), "x%7E" + std::string(kId));
-  EXPECT_EQ(escape_name(kId), "%31" + std::string(kId.substr(1)));
+  EXPECT_EQ(escape_name("x~" + std::string(kSomeId)), "x%7E" + std::string(kSomeId));
+  EXPECT_EQ(escape_name(kSomeId), "%31" + std::string(kSomeId.substr(1)));
 }
 
 TEST(EscapeName, IsReversibleAndSafeForHostileNames) {
@@ -229,29 +109,30 @@ TEST(UnescapeName, DecodesEitherCaseAndLeavesTheRest) {
 }
 
 TEST(AliasName, AppendsTheBeginningOfTheId) {
-  EXPECT_EQ(alias_name("cirros", kId), "cirros~1234abcd");
-  EXPECT_EQ(alias_name("disk.qcow2", kId), "disk.qcow2~1234abcd");
-  EXPECT_EQ(long_alias_name("cirros", kId), "cirros~" + std::string(kId));
+  EXPECT_EQ(alias_name("cirros", kSomeId), "cirros~1234abcd");
+  EXPECT_EQ(alias_name("disk.qcow2", kSomeId), "disk.qcow2~1234abcd");
+  EXPECT_EQ(long_alias_name("cirros", kSomeId), "cirros~" + std::string(kSomeId));
 }
 
 TEST(AliasName, CutsLongNamesAndKeepsTheExtension) {
-  EXPECT_EQ(alias_name(repeated("a", 246), kId), repeated("a", 246) + "~1234abcd");
-  EXPECT_EQ(alias_name(repeated("a", 247), kId), repeated("a", 246) + "~1234abcd");
-  EXPECT_EQ(alias_name(repeated("a", 300) + ".qcow2", kId), repeated("a", 240) + ".qcow2~1234abcd");
+  EXPECT_EQ(alias_name(repeated("a", 246), kSomeId), repeated("a", 246) + "~1234abcd");
+  EXPECT_EQ(alias_name(repeated("a", 247), kSomeId), repeated("a", 246) + "~1234abcd");
+  EXPECT_EQ(alias_name(repeated("a", 300) + ".qcow2", kSomeId),
+            repeated("a", 240) + ".qcow2~1234abcd");
   // Not extensions: too long, nothing before it, nothing after it.
   const std::string sentence = repeated("a", 250) + ". And then it ends";
-  EXPECT_EQ(alias_name(sentence, kId), repeated("a", 246) + "~1234abcd");
-  EXPECT_EQ(alias_name("." + repeated("a", 260), kId), "." + repeated("a", 245) + "~1234abcd");
-  EXPECT_EQ(alias_name(repeated("a", 260) + ".", kId), repeated("a", 246) + "~1234abcd");
+  EXPECT_EQ(alias_name(sentence, kSomeId), repeated("a", 246) + "~1234abcd");
+  EXPECT_EQ(alias_name("." + repeated("a", 260), kSomeId), "." + repeated("a", 245) + "~1234abcd");
+  EXPECT_EQ(alias_name(repeated("a", 260) + ".", kSomeId), repeated("a", 246) + "~1234abcd");
 }
 
 TEST(AliasName, CutsBetweenCharactersAndEscapes) {
-  const std::string euros = alias_name(repeated("\xE2\x82\xAC", 255), kId);
+  const std::string euros = alias_name(repeated("\xE2\x82\xAC", 255), kSomeId);
   EXPECT_EQ(euros, repeated("\xE2\x82\xAC", 82) + "~1234abcd");
-  const std::string shifted = alias_name("a" + repeated("\xE2\x82\xAC", 255), kId);
+  const std::string shifted = alias_name("a" + repeated("\xE2\x82\xAC", 255), kSomeId);
   EXPECT_EQ(shifted, "a" + repeated("\xE2\x82\xAC", 81) + "~1234abcd");
   for (const std::string before : {"", "a", "aa"}) {
-    const std::string slashes = alias_name(before + repeated("%2F", 100), kId);
+    const std::string slashes = alias_name(before + repeated("%2F", 100), kSomeId);
     EXPECT_EQ((slashes.size() - before.size() - 9) % 3, 0U) << slashes;
   }
 }
@@ -259,17 +140,17 @@ TEST(AliasName, CutsBetweenCharactersAndEscapes) {
 TEST(AliasName, FitsIsValidAndShowsItsIdForHostileNames) {
   for (const std::string& name : many_names()) {
     const std::string file = escape_name(name);
-    for (const std::string& alias : {alias_name(file, kId), long_alias_name(file, kId)}) {
+    for (const std::string& alias : {alias_name(file, kSomeId), long_alias_name(file, kSomeId)}) {
       ASSERT_LE(alias.size(), kNameMax);
       EXPECT_EQ(alias.find('/'), std::string::npos);
       EXPECT_EQ(alias.find('\0'), std::string::npos);
       EXPECT_EQ(valid_utf8(alias), valid_utf8(name)) << alias;
       const auto id = alias_id(alias);
       ASSERT_TRUE(id) << alias;
-      EXPECT_TRUE(kId.starts_with(*id)) << alias;
+      EXPECT_TRUE(kSomeId.starts_with(*id)) << alias;
     }
-    EXPECT_THAT(alias_id(alias_name(file, kId)), Optional("1234abcd"s));
-    EXPECT_THAT(alias_id(long_alias_name(file, kId)), Optional(std::string(kId)));
+    EXPECT_THAT(alias_id(alias_name(file, kSomeId)), Optional("1234abcd"s));
+    EXPECT_THAT(alias_id(long_alias_name(file, kSomeId)), Optional(std::string(kSomeId)));
   }
 }
 
@@ -277,12 +158,12 @@ TEST(AliasId, KnowsTheTwoForms) {
   EXPECT_THAT(alias_id("x~1234abcd"), Optional("1234abcd"s));
   EXPECT_THAT(alias_id("~1234abcd"), Optional("1234abcd"s));
   EXPECT_THAT(alias_id("x~y~1234abcd"), Optional("1234abcd"s));
-  EXPECT_THAT(alias_id("x~" + std::string(kId)), Optional(std::string(kId)));
+  EXPECT_THAT(alias_id("x~" + std::string(kSomeId)), Optional(std::string(kSomeId)));
   for (const char* name : {"", "x", "~", "x~", "x~1234abc", "x~1234abcde", "x~1234ABCD",
                            "x~1234abcg", "1234abcd", "x~1234abcd ", "x%7E1234abcd"}) {
     EXPECT_EQ(alias_id(name), std::nullopt) << name;
   }
-  EXPECT_EQ(alias_id(kId), std::nullopt);
+  EXPECT_EQ(alias_id(kSomeId), std::nullopt);
 }
 
 TEST(CheckNewName, AcceptsWhatGlanceAccepts) {

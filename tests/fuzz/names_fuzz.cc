@@ -1,4 +1,6 @@
 // Image names as file names: whatever a stranger calls an image, the way back leads to it.
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -7,6 +9,8 @@
 
 #include "client/images.h"
 #include "fs/names.h"
+#include "fs/tree.h"
+#include "tests/support/tree_names.h"
 
 namespace glancefs::fs {
 namespace {
@@ -28,6 +32,25 @@ void check_alias(const std::string& alias, std::string_view id, bool is_utf8) {
   require(!is_utf8 || valid_utf8(alias));
 }
 
+// A directory whose images have the names between the 0xFF bytes of `text`, by three owners in
+// turn.
+void check_tree(std::string_view text) {
+  Tree tree({.project_id = "0"});
+  constexpr std::size_t kMost = 32;
+  for (std::size_t number = 1; number <= kMost; ++number) {
+    const std::size_t end = text.find('\xff');
+    client::Image image;
+    image.id = fmt::format("{:08x}-0000-4000-8000-{:012x}", number, number);
+    image.name = text.substr(0, end);
+    image.owner = std::to_string(number % 3);
+    image.visibility = client::Visibility::kPublic;
+    tree.put(std::make_shared<const client::Image>(std::move(image)));
+    require(test::flaw_of(tree, kPublicNode).empty());
+    if (end == std::string_view::npos) return;
+    text.remove_prefix(end + 1);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -42,6 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string meant = unescape_name(name);
   require(unescape_name(escape_name(meant)) == meant);
   require(check_new_name(name) != 0 || valid_utf8(name));
+  check_tree(name);
   return 0;
 }
 
