@@ -29,6 +29,14 @@ class Conformance : public MountedCloud, public testing::WithParamInterface<cons
     return run(GLANCEFS_CONFORMANCE " " + kind + " " + directory + " " + scratch_ + " " +
                GetParam());
   }
+  void expect_of_mount(const std::string& options) {
+    add("image", content());
+    for (int i = 0; i < kOthers; ++i) add(other(i), "x");
+    mount("allow-other,upload-delay=3600," + options);
+    const Result result = table("mounted", mount_point_ + "/private");
+    EXPECT_EQ(result.code, 0) << result.output;
+    EXPECT_THAT(result.output, StartsWith("0 of "));
+  }
   static std::string other(int number) {
     return (number < 10 ? "f0" : "f") + std::to_string(number);
   }
@@ -47,13 +55,10 @@ TEST_P(Conformance, OfAnOrdinaryDirectoryProvesTheTable) {
 }
 
 TEST_P(Conformance, OfTheMountIsTheSameButForWhatImagesCannotDo) {
-  add("image", content());
-  for (int i = 0; i < kOthers; ++i) add(other(i), "x");
-  mount("allow-other,upload-delay=3600");
-  const Result result = table("mounted", mount_point_ + "/private");
-  EXPECT_EQ(result.code, 0) << result.output;
-  EXPECT_THAT(result.output, StartsWith("0 of "));
+  expect_of_mount("passthrough=auto");
 }
+
+TEST_P(Conformance, OfTheMountIsTheSameWithoutPassthrough) { expect_of_mount("passthrough=no"); }
 
 INSTANTIATE_TEST_SUITE_P(By, Conformance, testing::Values(kRoot, kNobody), [](const auto& each) {
   return each.param == std::string(kRoot) ? "Root" : "Nobody";
