@@ -168,6 +168,16 @@ std::vector<Row> copying_rows() {
          return 0;
        },
        0, EACCES},
+      Row{"copy_file_range out of it",
+          [](const Place& p) {
+            const OpenedFile from(p.image(), O_RDONLY);
+            const std::string path = p.scratch + "/copied";
+            const OpenedFile to(path, O_RDWR | O_CREAT);
+            require(from.error == 0 && to.error == 0 && ::unlink(path.c_str()) == 0, "they open");
+            return error_of(::copy_file_range(from.get(), nullptr, to.get(), nullptr, 4096, 0));
+          },
+          0, 0}
+          .in_mount(EXDEV, EXDEV, "it is another file system"),
       {"a reflink",
        [](const Place& p) {
          const OpenedFile from(p.image(), O_RDONLY);
@@ -343,6 +353,18 @@ std::vector<Row> lock_rows() {
          return error_of(::fcntl(two.get(), F_OFD_SETLK, &lock));
        },
        0, 0},
+      {"an open file description lock against another",
+       [](const Place& p) {
+         const OpenedFile one(p.fresh(), O_RDWR | O_CREAT);
+         if (one.error != 0) return one.error;
+         const OpenedFile two(p.fresh(), O_RDWR);
+         struct flock lock = lock_of(F_WRLCK);
+         require(::fcntl(one.get(), F_OFD_SETLK, &lock) == 0, "F_OFD_SETLK");
+         lock = lock_of(F_WRLCK);
+         return error_of(::fcntl(two.get(), F_OFD_SETLK, &lock));
+       },
+       EAGAIN, EACCES},
+      on_new("a lease", [](int fd) { return error_of(::fcntl(fd, F_SETLEASE, F_WRLCK)); }),
       on_image(
           "a lock to write of what is open to read",
           [](int fd) {

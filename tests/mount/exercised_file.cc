@@ -200,8 +200,29 @@ void ExercisedFile::resize_by_path() {
 void ExercisedFile::allocate() {
   Handle* const handle = choose(true, false);
   if (handle == nullptr) return;
-  note("fallocate");
-  expect(::fallocate(handle->fd, 0, 0, 4096) != 0 && errno == EOPNOTSUPP, "fallocate");
+  constexpr int kKeep = FALLOC_FL_KEEP_SIZE;
+  const int mode = std::array{0, kKeep, FALLOC_FL_PUNCH_HOLE | kKeep, FALLOC_FL_ZERO_RANGE,
+                              FALLOC_FL_ZERO_RANGE | kKeep}
+                       .at(dice_.below(5));
+  const bool zeroes = (mode & ~kKeep) != 0;
+  std::uint64_t offset = dice_.below(kLargest);
+  std::uint64_t size = 1 + dice_.below(100'000);
+  if (zeroes) {  // what becomes of blocks that are zeroed in part only, file systems decide
+    offset = offset / kBlock * kBlock;
+    size = (size / kBlock + 1) * kBlock;
+  }
+  note(fmt::format("fallocate {:x}, {} at {} (fd {})", mode, size, offset, handle->fd));
+  const int result =
+      ::fallocate(handle->fd, mode, static_cast<off_t>(offset), static_cast<off_t>(size));
+  if (result != 0 && image_ && errno == EPERM) return;
+  expect(result == 0 && !image_, std::string("fallocate: ") + std::strerror(errno));
+  const std::uint64_t end = offset + size;
+  if (zeroes && offset < bytes_.size()) {
+    std::fill(bytes_.begin() + static_cast<std::ptrdiff_t>(offset),
+              bytes_.begin() + static_cast<std::ptrdiff_t>(std::min(end, bytes_.size())), '\0');
+  }
+  if (zeroes) data_.erase(data_.lower_bound(offset), data_.lower_bound(end));
+  if ((mode & kKeep) == 0 && end > bytes_.size()) size_changed(end);
 }
 
 void ExercisedFile::write_mapped() {
@@ -303,7 +324,7 @@ void ExercisedFile::unlink() {
   }
   expect(::access(path().c_str(), F_OK) != 0, "the removed file is there");
   image_ = dirty_ = false;
-  first_data_ = kNoData;
+  data_.clear();
   bytes_.clear();
   properties_.clear();
 }
@@ -336,19 +357,22 @@ ExercisedFile::Handle* ExercisedFile::choose(bool writing, bool reading) {
 
 bool ExercisedFile::sends_at_close(const Handle& handle) const {
   return !image_ && dirty_ && !dot() && (handle.flags & O_ACCMODE) == O_WRONLY && !has_writers() &&
-         (first_data_ != kNoData || handle.exclusive);
+         (!data_.empty() || handle.exclusive);
 }
 
 void ExercisedFile::put(std::uint64_t offset, const std::string& bytes) {
   if (bytes_.size() < offset + bytes.size()) bytes_.resize(offset + bytes.size());
   bytes_.replace(offset, bytes.size(), bytes);
   dirty_ = true;
-  first_data_ = std::min(first_data_, offset / kBlock * kBlock);
+  for (std::uint64_t block = offset / kBlock * kBlock; block < offset + bytes.size();
+       block += kBlock) {
+    data_.insert(block);
+  }
 }
 
 void ExercisedFile::size_changed(std::uint64_t size) {
   dirty_ = size > 0 && (dirty_ || size != bytes_.size());
-  if (size <= first_data_) first_data_ = kNoData;
+  data_.erase(data_.lower_bound(size), data_.end());
   bytes_.resize(size);
 }
 

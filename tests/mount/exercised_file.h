@@ -3,9 +3,9 @@
 
 #include <cstdint>
 #include <deque>
-#include <limits>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -91,10 +91,9 @@ class ExercisedFile {
   bool exists_ = false;
   bool image_ = false;  ///< at Glance for good: no byte may change
   bool dirty_ = false;  ///< something is there that a close by a writer would send
-  /// The first block that somebody wrote; before it, and where there is none, is a hole: a file
-  /// that only has a size is not sent by close.
-  std::uint64_t first_data_ = kNoData;
-  static constexpr std::uint64_t kNoData = std::numeric_limits<std::uint64_t>::max();
+  /// Where the blocks are that somebody wrote; all others are holes. A file without one only has a
+  /// size, and is not sent by close.
+  std::set<std::uint64_t> data_;
   static constexpr std::uint64_t kBlock = 4096;  ///< of file systems
   std::string directory_ = "private", name_, bytes_;
   std::map<std::string, std::string> properties_;
