@@ -37,6 +37,7 @@ bool is_ordinary(int error) {
     case EISDIR:
     case ENOTDIR:
     case ENXIO:
+    case ENAMETOOLONG:
       return true;
     default:
       return false;

@@ -1,5 +1,6 @@
 #include "fs/upload.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -109,12 +110,14 @@ void Upload::truncate(std::uint64_t size) {
 
 void Upload::allocate(int mode, std::uint64_t offset, std::uint64_t length,
                       const std::stop_token& stop) {
+  // What gives back is quick, and asked for of ranges far past the end.
+  const std::uint64_t step = (mode & FALLOC_FL_PUNCH_HOLE) != 0 ? length : kAllocateStep;
   const std::uint64_t before = spool_->size();
   std::uint64_t grown = before;
   try {
-    for (const std::uint64_t end = offset + length; offset < end; offset += kAllocateStep) {
+    for (const std::uint64_t end = offset + length; offset < end; offset += step) {
       if (stop.stop_requested()) throw_errno(ECANCELED, "interrupted");
-      allocate_step(mode, offset, std::min(kAllocateStep, end - offset));
+      allocate_step(mode, offset, std::min(step, end - offset));
       grown = spool_->size();
     }
   } catch (...) {

@@ -61,6 +61,7 @@ TEST_F(Space, OfALargeFileIsTakenInSteps) {
   stop.request_stop();
   EXPECT_EQ(allocate(file, 0, 0, 400ULL << 20, stop.get_token()), EINTR);
   EXPECT_EQ(files().attributes(entry.node).size, (300ULL << 20) + 1);
+  EXPECT_EQ(allocate(file, kPunch, 0, 1ULL << 62), 0) << "at once";
   files().unlink(rig_.directory_node("private"), "a", {});
 }
 
