@@ -67,7 +67,7 @@ class ImageListing {
       // Databases compare names as they like; what comes on two pages is one image.
       if (query_.name && image.name != *query_.name) continue;
       // Our own shared images are listed with any status of members.
-      if (query_.offers && image.owner == session_.project_id()) continue;
+      if (query_.offers && image.owner == session_.identity().project_id) continue;
       if (given_.insert(image.id).second) each(std::move(image));
     }
   }
@@ -101,7 +101,7 @@ class ImageListing {
 
 void list_images(Session& session, const ListQuery& query, const std::function<void(Image&&)>& each,
                  const std::stop_token& stop) {
-  if (query.offers && session.is_admin()) return;
+  if (query.offers && session.identity().is_admin) return;
   ImageListing(session, query).run(each, stop);
 }
 

@@ -64,16 +64,6 @@ std::string described(const Request& request) {
                   is_frontend_page(response));
 }
 
-// Only Keystone's own answers say that the credentials are wrong. Everything else is an outage,
-// during which the old token may still be good elsewhere.
-[[noreturn]] void throw_login_failed(Operation operation, const LoginError& error) {
-  const int code = error.code().value();
-  if (code == EHOSTUNREACH || code == ETIMEDOUT || code == EIO) {
-    throw HttpError(operation, Failure::kConnect, "login", error.text());
-  }
-  throw HttpError(operation, 401, "login", error.text(), {});
-}
-
 bool has_keystone(const Cloud& cloud) {
   return cloud.auth_type != AuthType::kNone && cloud.auth_type != AuthType::kAdminToken &&
          cloud.auth_type != AuthType::kHttpBasic;
@@ -99,6 +89,11 @@ LoginPtr login_without_keystone(const Cloud& cloud) {
 }
 
 }  // namespace
+
+bool LoginError::is_outage() const noexcept {
+  const int error = code().value();
+  return error == EHOSTUNREACH || error == ETIMEDOUT || error == EIO;
+}
 
 Session::Session(Cloud cloud, Transport& transport, const Clock& clock, RetryPolicy retry)
     : cloud_(std::move(cloud)),
@@ -129,7 +124,8 @@ LoginPtr Session::login_with_token(const std::stop_token& stop) {
                          "again: mount again",
                      "an application credential lasts");
   }
-  const bool choose = endpoint().empty() && cloud_.endpoint_override.empty();
+  const bool settled = is_settled();
+  const bool choose = !settled && cloud_.endpoint_override.empty();
   Keystone keystone(cloud_, transport_);
   const Token token = keystone.log_in(choose, stop);
   if (token.project_id.empty()) {
@@ -141,6 +137,8 @@ LoginPtr Session::login_with_token(const std::stop_token& stop) {
   login->value = token.value;
   login->project_id = token.project_id;
   login->project_name = token.project_name;
+  login->user_id = token.user_id;
+  login->roles = token.roles;
   login->admin = token.admin;
   login->ours = true;
   if (token.life) {
@@ -149,17 +147,64 @@ LoginPtr Session::login_with_token(const std::stop_token& stop) {
     login->renew = now + *token.life - std::min<seconds>(kRenewBefore, *token.life / 4);
     login->expires_wall = clock_.wall() + *token.life;
   }
-  if (endpoint().empty()) {
-    std::string chosen = choose ? choose_endpoint(cloud_, token.image_endpoints)
-                                : without_version(cloud_.endpoint_override);
+  if (!settled) {
+    const std::string chosen = choose ? choose_endpoint(cloud_, token.image_endpoints)
+                                      : without_version(cloud_.endpoint_override);
     if (cloud_.auth_url.starts_with("https:") && chosen.starts_with("http:")) {
       log::warning("{}: the image service at {} is not encrypted: the token is sent in clear",
                    cloud_.label(), log::printable(chosen));
     }
-    const Lock lock(mutex_);
-    endpoint_ = std::move(chosen);
+    settle(*login, chosen);
   }
   return login;
+}
+
+Identity Session::identity_of(const Login& login, std::string endpoint) const {
+  Identity who{.endpoint = std::move(endpoint),
+               .project_id = login.project_id,
+               .project_name = login.project_name,
+               .user_id = login.user_id,
+               .roles = login.roles,
+               .is_admin = login.admin};
+  if (cloud_.auth_type == AuthType::kHttpBasic) who.user_id = cloud_.user.name;
+  return who;
+}
+
+// What was assumed ends with the first login: from then on the endpoint is Keystone's word.
+void Session::settle(const Login& login, const std::string& endpoint) {
+  const Lock lock(mutex_);
+  if (assumed_ && !assumed_->sees_as(identity_of(login, endpoint))) {
+    throw LoginError(EACCES,
+                     cloud_.label() +
+                         ": the login is not for the project, user, roles and image service that "
+                         "the mount began with: mount again");
+  }
+  assumed_.reset();
+  endpoint_ = endpoint;
+}
+
+void Session::assume(const Identity& identity) {
+  {
+    const Lock lock(mutex_);
+    assumed_ = identity;
+  }
+  // Logged in, but the image service did not answer.
+  if (const LoginPtr login = keeper_.peek()) settle(*login, endpoint());
+  const Lock lock(mutex_);
+  endpoint_ = identity.endpoint;
+}
+
+Identity Session::identity() const {
+  const LoginPtr login = keeper_.peek();
+  const Lock lock(mutex_);
+  if (login) return identity_of(*login, endpoint_);
+  return assumed_.value_or(Identity());
+}
+
+RetryPolicy Session::retry() const noexcept {
+  RetryPolicy policy = retry_;
+  if (unreachable_) policy.attempts = 1;
+  return policy;
 }
 
 // A wrong base answers 300 to everything, and a portal 200: asked once for what only Glance has.
@@ -198,17 +243,28 @@ Response Session::perform_once(Request& request, Operation operation, const Logi
     sent.time_limit = kMetadataTimeLimit;
   }
   Response response = transport_.perform(sent, operation, source, sink, stop);
+  unreachable_ = false;
   if (response.headers.find("X-Openstack-Request-Id") == nullptr) {
     response.headers.add("X-Openstack-Request-Id", *sent.headers.find("X-OpenStack-Request-ID"));
   }
   return response;
 }
 
+// Only Keystone's own answers say that the credentials are wrong. Everything else is an outage,
+// during which the old token may still be good elsewhere.
+void Session::login_failed(Operation operation, const LoginError& error) {
+  if (error.is_outage()) {
+    unreachable_ = true;
+    throw HttpError(operation, Failure::kConnect, "login", error.text());
+  }
+  throw HttpError(operation, 401, "login", error.text(), {});
+}
+
 LoginPtr Session::present_login(Operation operation, const std::stop_token& stop) {
   try {
     return keeper_.get(stop);
   } catch (const LoginError& error) {
-    throw_login_failed(operation, error);
+    login_failed(operation, error);
   }
 }
 
@@ -218,7 +274,7 @@ LoginPtr Session::next_login(Operation operation, const LoginPtr& rejected,
   try {
     return keeper_.replace(rejected, stop);
   } catch (const LoginError& error) {
-    throw_login_failed(operation, error);
+    login_failed(operation, error);
   }
 }
 
@@ -236,8 +292,9 @@ Response Session::answer(Request& request, Operation operation, LoginPtr& login,
 
 Response Session::call(Request request, Operation operation, bool repeatable, Source* source,
                        Sink* sink, std::stop_token stop) {
+  const int attempts = repeatable ? retry().attempts : 1;
   for (int attempt = 1;; ++attempt) {
-    const bool last = !repeatable || attempt >= retry_.attempts;
+    const bool last = attempt >= attempts;
     LoginPtr login = present_login(operation, stop);
     std::optional<seconds> wanted_pause;
     try {
@@ -246,7 +303,11 @@ Response Session::call(Request request, Operation operation, bool repeatable, So
       if (last || !may_pass(response.status)) throw_status(request, operation, response);
       wanted_pause = retry_after(response.headers);
     } catch (const HttpError& error) {
-      if (error.status() != 0 || last || !may_pass(error.failure())) throw;
+      if (error.status() != 0 || !may_pass(error.failure())) throw;
+      if (last) {
+        unreachable_ = error.failure() != Failure::kProtocol;
+        throw;
+      }
       log::debug("{}; trying again", error.what());
     }
     pause(pause_before_retry(retry_, attempt, wanted_pause, random_jitter()), stop);
@@ -259,19 +320,9 @@ std::string Session::endpoint() const {
   return endpoint_;
 }
 
-std::string Session::project_id() const {
-  const LoginPtr login = keeper_.peek();
-  return login ? login->project_id : std::string();
-}
-
-std::string Session::project_name() const {
-  const LoginPtr login = keeper_.peek();
-  return login ? login->project_name : std::string();
-}
-
-bool Session::is_admin() const {
-  const LoginPtr login = keeper_.peek();
-  return login && login->admin;
+bool Session::is_settled() const {
+  const Lock lock(mutex_);
+  return !endpoint_.empty() && !assumed_;
 }
 
 std::optional<std::chrono::system_clock::time_point> Session::expires() const {
