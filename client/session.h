@@ -85,6 +85,7 @@ class Session {
   void log_out() noexcept;
 
  private:
+  bool has_keystone() const;
   LoginPtr authenticate(const std::stop_token& stop);
   LoginPtr login_with_token(const std::stop_token& stop);
   Identity identity_of(const Login& login, std::string endpoint) const;
