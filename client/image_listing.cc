@@ -28,7 +28,7 @@ std::string list_path(const ListQuery& query) {
     path += "&sort=updated_at:asc,id:asc&updated_at=" +
             url_encoded("gte:" + format_time(*query.updated_since));
   } else {
-    path += "&sort=created_at:desc,id:desc";
+    path += query.oldest_first ? "&sort=created_at:asc,id:asc" : "&sort=created_at:desc,id:desc";
   }
   // Without the operator a name with a colon is taken for one.
   if (query.name) path += "&name=" + url_encoded("eq:" + *query.name);

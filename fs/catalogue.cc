@@ -54,7 +54,7 @@ Catalogue::Catalogue(CatalogueConfig config, client::Images& images, Tree& tree,
       kept_(kept),
       scans_(images) {
   if (!show_kept()) {
-    sweep({});
+    sweep(true, {});
     begin();
     return;
   }
@@ -106,9 +106,9 @@ void Catalogue::await_first() {
   if (failure_ && !(config_.offline && is_outage(failure_))) std::rethrow_exception(failure_);
 }
 
-void Catalogue::sweep(const std::stop_token& stop) {
+void Catalogue::sweep(bool in_a_hurry, const std::stop_token& stop) {
   const Time begun = steady_clock::now();
-  std::vector<client::ImagePtr> found = scans_.all(stop);
+  std::vector<client::ImagePtr> found = scans_.all(in_a_hurry, stop);
   tree_.replace(found, begun);
   if (kept_ != nullptr) kept_->replace(std::move(found), begun);
   {
@@ -151,7 +151,7 @@ void Catalogue::ask_quota(const std::stop_token& stop) {
 
 void Catalogue::refresh(std::stop_token stop) {
   try {
-    sweep(stop);
+    sweep(true, stop);
   } catch (...) {
     if (!stop.stop_requested()) failed(std::current_exception());
     throw;
@@ -225,6 +225,11 @@ client::Quota Catalogue::quota() const {
   return quota_;
 }
 
+bool Catalogue::has_begun() const {
+  const Lock lock(mutex_);
+  return begun_;
+}
+
 Catalogue::Time Catalogue::seen_until() const {
   const Lock lock(mutex_);
   return fresh_;
@@ -296,7 +301,8 @@ void Catalogue::work() {
   while (wait_until_due()) {
     try {
       if (sweep_is_due()) {
-        sweep(ending_.get_token());
+        // For the first one a mount may be waiting.
+        sweep(!has_begun(), ending_.get_token());
       } else {
         poll(ending_.get_token());
       }

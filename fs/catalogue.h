@@ -69,13 +69,14 @@ class Catalogue {
   void begin();
   void end();
 
-  void sweep(const std::stop_token& stop);
+  void sweep(bool in_a_hurry, const std::stop_token& stop);
   void poll(const std::stop_token& stop);
   void ask_quota(const std::stop_token& stop);
   bool sweep_is_due() const;
   bool wait_until_due();
   void work();
 
+  bool has_begun() const;
   Time seen_until() const;
   bool is_offline() const;
   void answered(Time begun);

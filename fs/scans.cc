@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "fs/two_ended_listing.h"
+
 namespace glancefs::fs {
 namespace {
 
@@ -29,16 +31,24 @@ bool Scans::move_mark(bool hidden, Time to) {
 // While the pages come, images change that were on an earlier one or are made before the first. So
 // not the newest change seen is the mark, but one that had been made when the first page was read:
 // that of the image it began with.
-std::vector<client::ImagePtr> Scans::all(const std::stop_token& stop) {
+std::vector<client::ImagePtr> Scans::all(bool in_a_hurry, const std::stop_token& stop) {
   std::vector<client::ImagePtr> found;
   std::array<std::optional<Time>, 2> marks;
   for (const bool hidden : {false, true}) {
-    const auto each = [&](client::Image&& image) {
+    const auto each = [&](client::ImagePtr image) {
       std::optional<Time>& mark = marks[hidden ? 1 : 0];
-      if (!mark) mark = image.updated;
-      found.push_back(std::make_shared<const client::Image>(std::move(image)));
+      if (!mark) mark = image->updated;
+      found.push_back(std::move(image));
     };
-    images_.list({.hidden = hidden, .updated_since = {}, .name = {}}, each, stop);
+    const client::ListQuery query{.hidden = hidden, .updated_since = {}, .name = {}};
+    if (in_a_hurry) {
+      list_from_both_ends(images_, query, each, stop);
+    } else {
+      const auto keep = [&](client::Image&& image) {
+        each(std::make_shared<const client::Image>(std::move(image)));
+      };
+      images_.list(query, keep, stop);
+    }
   }
   for (const bool hidden : {false, true}) {
     if (const auto& mark = marks[hidden ? 1 : 0]) move_mark(hidden, *mark);

@@ -21,8 +21,8 @@ class Scans {
   /// `images` must outlive it.
   explicit Scans(client::Images& images) : images_(images) {}
 
-  /// Everything.
-  std::vector<client::ImagePtr> all(const std::stop_token& stop);
+  /// Everything. `in_a_hurry`: somebody waits for it, see list_from_both_ends().
+  std::vector<client::ImagePtr> all(bool in_a_hurry, const std::stop_token& stop);
 
   struct Changed {
     std::vector<client::ImagePtr> images;  ///< what changed, and some that did not

@@ -75,8 +75,9 @@ TEST_F(CatalogueMount, ListingThousandsOfFilesAsksForThePagesAndNothingElse) {
       EXPECT_THAT(entry.pattern, AnyOf("/v2/schemas/image", "/v2/info/usage")) << entry.path;
     }
   }
-  // 3 full pages, the empty one after them, and the hidden images.
-  EXPECT_EQ(pages, 5U);
+  // Both ends meet on one of 3 full pages; one more for the hidden images, and one that was on its
+  // way when they had met.
+  EXPECT_LE(pages, 6U);
 }
 
 TEST_F(CatalogueMount, WithoutTheCloudAMountShowsWhatItSawLast) {
