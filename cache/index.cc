@@ -1,10 +1,8 @@
 #include "cache/index.h"
 
-#include <fcntl.h>
 #include <fmt/chrono.h>
 
 #include <chrono>
-#include <filesystem>
 
 namespace glancefs::cache {
 namespace {
@@ -23,24 +21,9 @@ constexpr const char* kSchema = R"(
   PRAGMA user_version = 2;
 )";
 
-std::string real_path(const PrivateDirectory& directory) {
-  // SQLite wants a path. This one has no links in it, so that it may refuse all.
-  const auto link = "/proc/self/fd/" + std::to_string(directory.fd().get());
-  std::error_code error;
-  const auto path = std::filesystem::read_symlink(link, error);
-  if (error) return directory.path_of(kFile);  // no /proc here
-  return (path / kFile).string();
-}
-
-std::string made(const PrivateDirectory& directory) {
-  // SQLite would make it with mode 0644; its -wal and -shm files take the mode from this one.
-  directory.open_file(kFile, O_RDWR | O_CREAT);
-  return real_path(directory);
-}
-
 }  // namespace
 
-Index::Index(const PrivateDirectory& directory) : database_(made(directory)) {
+Index::Index(const PrivateDirectory& directory) : database_(database_path(directory, kFile)) {
   Transaction transaction(database_);
   Statement version(database_, "PRAGMA user_version");
   version.step();

@@ -1,6 +1,9 @@
 #include "cache/sqlite.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
+
+#include <filesystem>
 
 #include "base/fd.h"
 
@@ -31,6 +34,16 @@ int errno_of(int code) {
 }
 
 }  // namespace
+
+std::string database_path(const PrivateDirectory& directory, const std::string& name) {
+  // SQLite would make it with mode 0644.
+  directory.open_file(name, O_RDWR | O_CREAT);
+  const auto link = "/proc/self/fd/" + std::to_string(directory.fd().get());
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink(link, error);
+  if (error) return directory.path_of(name);  // no /proc here
+  return (path / name).string();
+}
 
 void Database::Close::operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
 
@@ -78,7 +91,7 @@ void Database::check() {
 
 void Database::fail(int code, std::string_view doing) const {
   const std::string text = fmt::format(
-      "index: {}: {}", doing, handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code));
+      "SQLite: {}: {}", doing, handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code));
   const int primary = code & 0xFF;
   // SQLITE_ERROR: the statements are ours and right, so the tables are not.
   if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_ERROR) {
@@ -105,6 +118,8 @@ bool Statement::step() {
   if (code == SQLITE_DONE) return false;
   database_.fail(code, sqlite3_sql(statement_.get()));
 }
+
+void Statement::reset() noexcept { sqlite3_reset(statement_.get()); }
 
 std::uint64_t Statement::number(int column) const {
   const auto value = sqlite3_column_int64(statement_.get(), column);

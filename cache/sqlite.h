@@ -9,12 +9,18 @@
 #include <string>
 #include <string_view>
 
+#include "cache/private_directory.h"
+
 namespace glancefs::cache {
 
 /// The file is no database, a damaged one, or one of another program or version.
 struct DamagedDatabase : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+/// The path by which SQLite is to open the file `name` in `directory`, which is made if it is not
+/// there: with mode 0600, which its companions (-wal, -shm) take from it. There are no links in it.
+std::string database_path(const PrivateDirectory& directory, const std::string& name);
 
 /// One connection. One thread at a time.
 class Database {
@@ -57,6 +63,8 @@ class Statement {
   }
   /// True: there is a row. Throws as Database::fail().
   bool step();
+  /// Begins again, for other values.
+  void reset() noexcept;
   std::uint64_t number(int column) const;
   std::string text(int column) const;
 

@@ -38,10 +38,11 @@ void add_endpoints(const json& service, std::vector<Endpoint>& endpoints) {
   }
 }
 
-bool has_admin_role(const json& token) {
-  const json& roles = member(token, "roles");
-  return std::ranges::any_of(
-      roles, [](const json& role) { return text_or_empty(role, "name") == "admin"; });
+std::vector<std::string> roles_of(const json& token) {
+  std::vector<std::string> names;
+  for (const json& role : member(token, "roles")) names.push_back(text_or_empty(role, "name"));
+  std::ranges::sort(names);
+  return names;
 }
 
 // Counted by the server's clock alone: from its Date, or from when it says it issued the token.
@@ -102,7 +103,10 @@ std::optional<Token> parse_token(const Response& answer) {
   token.life = life_of(body, answer.headers);
   token.project_id = text_or_empty(member(body, "project"), "id");
   token.project_name = text_or_empty(member(body, "project"), "name");
-  token.admin = has_admin_role(body);
+  token.user_id = text_or_empty(member(body, "user"), "id");
+  const std::vector<std::string> roles = roles_of(body);
+  token.roles = join(roles, ",");
+  token.admin = std::ranges::find(roles, "admin") != roles.end();
   for (const json& service : member(body, "catalog")) add_endpoints(service, token.image_endpoints);
   return token;
 }

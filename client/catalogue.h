@@ -23,7 +23,9 @@ struct Token {
   /// How long it lives from the moment of the answer, by the server's clock; nullopt: not said.
   std::optional<std::chrono::seconds> life;
   std::string project_id, project_name;  ///< empty: not scoped to a project
-  bool admin = false;                    ///< carries the role admin
+  std::string user_id;
+  std::string roles;   ///< their names, sorted, as in "admin,member"
+  bool admin = false;  ///< carries the role admin
   std::vector<Endpoint> image_endpoints;
 };
 

@@ -32,7 +32,7 @@ class Patience {
   }
 
  private:
-  const RetryPolicy& policy_;
+  const RetryPolicy policy_;
   int failures_ = 0;  // since the last progress
   int answers_ = 0;
   bool offended_ = false;

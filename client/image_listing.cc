@@ -28,7 +28,7 @@ std::string list_path(const ListQuery& query) {
     path += "&sort=updated_at:asc,id:asc&updated_at=" +
             url_encoded("gte:" + format_time(*query.updated_since));
   } else {
-    path += "&sort=created_at:desc,id:desc";
+    path += query.oldest_first ? "&sort=created_at:asc,id:asc" : "&sort=created_at:desc,id:desc";
   }
   // Without the operator a name with a colon is taken for one.
   if (query.name) path += "&name=" + url_encoded("eq:" + *query.name);
@@ -67,7 +67,7 @@ class ImageListing {
       // Databases compare names as they like; what comes on two pages is one image.
       if (query_.name && image.name != *query_.name) continue;
       // Our own shared images are listed with any status of members.
-      if (query_.offers && image.owner == session_.project_id()) continue;
+      if (query_.offers && image.owner == session_.identity().project_id) continue;
       if (given_.insert(image.id).second) each(std::move(image));
     }
   }
@@ -101,7 +101,7 @@ class ImageListing {
 
 void list_images(Session& session, const ListQuery& query, const std::function<void(Image&&)>& each,
                  const std::stop_token& stop) {
-  if (query.offers && session.is_admin()) return;
+  if (query.offers && session.identity().is_admin) return;
   ImageListing(session, query).run(each, stop);
 }
 

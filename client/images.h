@@ -96,6 +96,8 @@ struct ListQuery {
   std::optional<std::chrono::sys_seconds> updated_since;
   /// Only images of exactly this name.
   std::optional<std::string> name;
+  /// Begin with the image that was made first instead of last. Not with `updated_since`.
+  bool oldest_first = false;
   /// Instead of all these: only images that were offered to our project, which has neither accepted
   /// nor rejected them. Nothing for administrators: to them Glance shows everybody's shared images
   /// and cannot tell the offers among them.

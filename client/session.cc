@@ -16,26 +16,7 @@ namespace {
 
 using std::chrono::seconds;
 
-// keystoneauth renews as early; a token that lives shorter is renewed in the last quarter.
-constexpr seconds kRenewBefore{120};
 constexpr std::chrono::milliseconds kMetadataTimeLimit{60000};
-
-std::string base64(std::string_view text) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string encoded;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = i; j < i + 3; ++j) {
-      group = group << 8 | (j < text.size() ? static_cast<unsigned char>(text[j]) : 0U);
-    }
-    const std::size_t present = std::min<std::size_t>(text.size() - i, 3);
-    for (std::size_t j = 0; j < 4; ++j) {
-      encoded += j <= present ? kDigits[group >> (18 - 6 * j) & 63U] : '=';
-    }
-  }
-  return encoded;
-}
 
 bool is_frontend_page(const Response& response) {
   const std::string* type = response.headers.find("Content-Type");
@@ -64,41 +45,12 @@ std::string described(const Request& request) {
                   is_frontend_page(response));
 }
 
-// Only Keystone's own answers say that the credentials are wrong. Everything else is an outage,
-// during which the old token may still be good elsewhere.
-[[noreturn]] void throw_login_failed(Operation operation, const LoginError& error) {
-  const int code = error.code().value();
-  if (code == EHOSTUNREACH || code == ETIMEDOUT || code == EIO) {
-    throw HttpError(operation, Failure::kConnect, "login", error.text());
-  }
-  throw HttpError(operation, 401, "login", error.text(), {});
-}
-
-bool has_keystone(const Cloud& cloud) {
-  return cloud.auth_type != AuthType::kNone && cloud.auth_type != AuthType::kAdminToken &&
-         cloud.auth_type != AuthType::kHttpBasic;
-}
-
-bool single_use(const Cloud& cloud) {
-  return cloud.auth_type == AuthType::kTotp || cloud.auth_type == AuthType::kMultifactor ||
-         !cloud.passcode.empty();
-}
-
-LoginPtr login_without_keystone(const Cloud& cloud) {
-  auto login = std::make_shared<Login>();
-  if (cloud.auth_type == AuthType::kAdminToken) {
-    login->header = "X-Auth-Token";
-    login->value = cloud.token;
-  } else if (cloud.auth_type == AuthType::kHttpBasic) {
-    login->header = "Authorization";
-    login->value = "Basic " + base64(cloud.user.name + ":" + cloud.password);
-  } else {
-    login->admin = true;  // a Glance without Keystone takes everybody for one
-  }
-  return login;
-}
-
 }  // namespace
+
+bool LoginError::is_outage() const noexcept {
+  const int error = code().value();
+  return error == EHOSTUNREACH || error == ETIMEDOUT || error == EIO;
+}
 
 Session::Session(Cloud cloud, Transport& transport, const Clock& clock, RetryPolicy retry)
     : cloud_(std::move(cloud)),
@@ -112,54 +64,6 @@ Session::~Session() = default;
 void Session::log_in(std::stop_token stop) {
   keeper_.put(authenticate(stop));
   check_endpoint(stop);
-}
-
-LoginPtr Session::authenticate(const std::stop_token& stop) {
-  if (has_keystone(cloud_)) return login_with_token(stop);
-  const Lock lock(mutex_);
-  endpoint_ = without_version(cloud_.endpoint_override);
-  return login_without_keystone(cloud_);
-}
-
-LoginPtr Session::login_with_token(const std::stop_token& stop) {
-  if (single_use(cloud_) && keeper_.peek()) {
-    throw LoginError(EACCES,
-                     cloud_.label() +
-                         ": the login has ended, and its one-time code cannot be used "
-                         "again: mount again",
-                     "an application credential lasts");
-  }
-  const bool choose = endpoint().empty() && cloud_.endpoint_override.empty();
-  Keystone keystone(cloud_, transport_);
-  const Token token = keystone.log_in(choose, stop);
-  if (token.project_id.empty()) {
-    throw LoginError(EINVAL, cloud_.label() + ": the login is not for a project",
-                     "os-project-name=NAME (OS_PROJECT_NAME) chooses one");
-  }
-  auto login = std::make_shared<Login>();
-  login->header = "X-Auth-Token";
-  login->value = token.value;
-  login->project_id = token.project_id;
-  login->project_name = token.project_name;
-  login->admin = token.admin;
-  login->ours = true;
-  if (token.life) {
-    const auto now = clock_.steady();
-    login->expires = now + *token.life;
-    login->renew = now + *token.life - std::min<seconds>(kRenewBefore, *token.life / 4);
-    login->expires_wall = clock_.wall() + *token.life;
-  }
-  if (endpoint().empty()) {
-    std::string chosen = choose ? choose_endpoint(cloud_, token.image_endpoints)
-                                : without_version(cloud_.endpoint_override);
-    if (cloud_.auth_url.starts_with("https:") && chosen.starts_with("http:")) {
-      log::warning("{}: the image service at {} is not encrypted: the token is sent in clear",
-                   cloud_.label(), log::printable(chosen));
-    }
-    const Lock lock(mutex_);
-    endpoint_ = std::move(chosen);
-  }
-  return login;
 }
 
 // A wrong base answers 300 to everything, and a portal 200: asked once for what only Glance has.
@@ -198,27 +102,38 @@ Response Session::perform_once(Request& request, Operation operation, const Logi
     sent.time_limit = kMetadataTimeLimit;
   }
   Response response = transport_.perform(sent, operation, source, sink, stop);
+  unreachable_ = false;
   if (response.headers.find("X-Openstack-Request-Id") == nullptr) {
     response.headers.add("X-Openstack-Request-Id", *sent.headers.find("X-OpenStack-Request-ID"));
   }
   return response;
 }
 
+// Only Keystone's own answers say that the credentials are wrong. Everything else is an outage,
+// during which the old token may still be good elsewhere.
+void Session::login_failed(Operation operation, const LoginError& error) {
+  if (error.is_outage()) {
+    unreachable_ = true;
+    throw HttpError(operation, Failure::kConnect, "login", error.text());
+  }
+  throw HttpError(operation, 401, "login", error.text(), {});
+}
+
 LoginPtr Session::present_login(Operation operation, const std::stop_token& stop) {
   try {
     return keeper_.get(stop);
   } catch (const LoginError& error) {
-    throw_login_failed(operation, error);
+    login_failed(operation, error);
   }
 }
 
 LoginPtr Session::next_login(Operation operation, const LoginPtr& rejected,
                              const std::stop_token& stop) {
-  if (!has_keystone(cloud_)) return nullptr;
+  if (!has_keystone()) return nullptr;
   try {
     return keeper_.replace(rejected, stop);
   } catch (const LoginError& error) {
-    throw_login_failed(operation, error);
+    login_failed(operation, error);
   }
 }
 
@@ -236,8 +151,9 @@ Response Session::answer(Request& request, Operation operation, LoginPtr& login,
 
 Response Session::call(Request request, Operation operation, bool repeatable, Source* source,
                        Sink* sink, std::stop_token stop) {
+  const int attempts = repeatable ? retry().attempts : 1;
   for (int attempt = 1;; ++attempt) {
-    const bool last = !repeatable || attempt >= retry_.attempts;
+    const bool last = attempt >= attempts;
     LoginPtr login = present_login(operation, stop);
     std::optional<seconds> wanted_pause;
     try {
@@ -246,7 +162,11 @@ Response Session::call(Request request, Operation operation, bool repeatable, So
       if (last || !may_pass(response.status)) throw_status(request, operation, response);
       wanted_pause = retry_after(response.headers);
     } catch (const HttpError& error) {
-      if (error.status() != 0 || last || !may_pass(error.failure())) throw;
+      if (error.status() != 0 || !may_pass(error.failure())) throw;
+      if (last) {
+        unreachable_ = error.failure() != Failure::kProtocol;
+        throw;
+      }
       log::debug("{}; trying again", error.what());
     }
     pause(pause_before_retry(retry_, attempt, wanted_pause, random_jitter()), stop);
@@ -254,24 +174,15 @@ Response Session::call(Request request, Operation operation, bool repeatable, So
   }
 }
 
+RetryPolicy Session::retry() const noexcept {
+  RetryPolicy policy = retry_;
+  if (unreachable_) policy.attempts = 1;
+  return policy;
+}
+
 std::string Session::endpoint() const {
   const Lock lock(mutex_);
   return endpoint_;
-}
-
-std::string Session::project_id() const {
-  const LoginPtr login = keeper_.peek();
-  return login ? login->project_id : std::string();
-}
-
-std::string Session::project_name() const {
-  const LoginPtr login = keeper_.peek();
-  return login ? login->project_name : std::string();
-}
-
-bool Session::is_admin() const {
-  const LoginPtr login = keeper_.peek();
-  return login && login->admin;
 }
 
 std::optional<std::chrono::system_clock::time_point> Session::expires() const {

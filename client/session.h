@@ -1,6 +1,7 @@
 // A Transport with a login: Keystone v3.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "base/mutex.h"
 #include "client/cloud.h"
 #include "client/http.h"
+#include "client/identity.h"
 #include "client/token_keeper.h"
 
 namespace glancefs::client {
@@ -23,6 +25,8 @@ class LoginError : public std::system_error {
       : std::system_error(error, std::generic_category(), what),
         text_(what),
         hint_(std::move(hint)) {}
+  /// Nobody said no: the servers could not be reached, or are in trouble themselves.
+  bool is_outage() const noexcept;
   /// what() without the errno's text that system_error appends.
   const std::string& text() const noexcept { return text_; }
   const std::string& hint() const noexcept { return hint_; }
@@ -52,40 +56,48 @@ class Session {
   /// try: Keystone locks accounts after a few wrong passwords.
   void log_in(std::stop_token stop);
 
+  /// Goes on without a login, since the cloud cannot be reached, as who an earlier process was: the
+  /// first call() that reaches it logs in. Whoever that then is must see the same images, or the
+  /// login counts as refused. Throws LoginError when it is known already that he does not.
+  void assume(const Identity& identity);
+
   /// Makes `request`, whose url is a path on the image endpoint ("/v2/…"), and answers what came
   /// with a 2xx status. Throws HttpError for any other status or none. Repeats after 429, 5xx but
   /// 501 and lost connections when `repeatable`; after one renewed login on 401. A Keystone that
   /// does not answer then is EHOSTUNREACH; one that refuses, EACCES, also for the next 30 s and
   /// more without asking again. `source` is restarted for a repetition, `sink` must bear being
-  /// begun again when `repeatable`. Requests without `source` and `sink` get a time limit of 60 s
+  /// begun again when `repeatable`. While nothing answers at all, each call is one try, so that
+  /// whoever asks hears of it soon. Requests without `source` and `sink` get a time limit of 60 s
   /// unless they bring one.
   Response call(Request request, Operation operation, bool repeatable, Source* source, Sink* sink,
                 std::stop_token stop);
 
   const Cloud& cloud() const noexcept { return cloud_; }
   /// For callers who repeat by themselves, because they know better where to begin again.
-  const RetryPolicy& retry() const noexcept { return retry_; }
+  RetryPolicy retry() const noexcept;
   /// Where images are, without /v2: known after log_in().
   std::string endpoint() const;
-  /// The project the token is scoped to; empty without Keystone.
-  std::string project_id() const;
-  /// Its name, for messages.
-  std::string project_name() const;
-  /// Whether the token carries the role admin, so that lists show every project's images.
-  bool is_admin() const;
+  /// Whose the login is; that of assume() before there is one.
+  Identity identity() const;
   /// When the token ends; nullopt when it does not or is not known.
   std::optional<std::chrono::system_clock::time_point> expires() const;
   /// Gives the token back to Keystone, if it was made here. Never throws.
   void log_out() noexcept;
 
  private:
+  bool has_keystone() const;
   LoginPtr authenticate(const std::stop_token& stop);
   LoginPtr login_with_token(const std::stop_token& stop);
+  Identity identity_of(const Login& login, std::string endpoint) const;
+  /// Whether the endpoint is Keystone's (or the override), not just assumed.
+  bool is_settled() const;
+  void settle(const Login& login, const std::string& endpoint);
   void check_endpoint(const std::stop_token& stop);
   Response perform_once(Request& request, Operation operation, const LoginPtr& login,
                         Source* source, Sink* sink, const std::stop_token& stop);
   Response answer(Request& request, Operation operation, LoginPtr& login, Source* source,
                   Sink* sink, const std::stop_token& stop);
+  [[noreturn]] void login_failed(Operation operation, const LoginError& error);
   LoginPtr present_login(Operation operation, const std::stop_token& stop);
   LoginPtr next_login(Operation operation, const LoginPtr& rejected, const std::stop_token& stop);
 
@@ -96,6 +108,9 @@ class Session {
   TokenKeeper keeper_;
   mutable Mutex mutex_;
   std::string endpoint_ GUARDED_BY(mutex_);
+  std::optional<Identity> assumed_ GUARDED_BY(mutex_);
+  /// The last exchange got no answer.
+  std::atomic<bool> unreachable_ = false;
 };
 
 }  // namespace glancefs::client

@@ -20,7 +20,7 @@ struct Login {
   /// When it ends and when to look for the next, on the steady clock; nullopt: never.
   std::optional<std::chrono::steady_clock::time_point> expires, renew;
   std::optional<std::chrono::system_clock::time_point> expires_wall;
-  std::string project_id, project_name;
+  std::string project_id, project_name, user_id, roles;
   bool admin = false;
   bool ours = false;  ///< made here, so to be given back
 };

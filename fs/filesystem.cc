@@ -9,6 +9,7 @@
 #include "fs/fetcher.h"
 #include "fs/files.h"
 #include "fs/handles.h"
+#include "fs/kept_catalogue.h"
 #include "fs/local_xattrs.h"
 #include "fs/names.h"
 #include "fs/open_nodes.h"
@@ -37,14 +38,21 @@ NodeId node_of(const Handle* handle) {
 
 /// The parts, in the order in which they need one another: each is destroyed before what it uses.
 struct Filesystem::Parts {
-  Parts(Config given, client::Images& images, cache::Store& blocks, cache::Spools& spools)
+  Parts(Config given, client::Images& images, cache::Store& blocks, cache::Spools& spools,
+        cache::Snapshots* snapshots)
       : config(std::move(given)),
         store(blocks),
         stat(config),
         tree({.project_id = config.project_id,
               .is_admin = config.is_admin,
               .show_hidden = config.show_hidden}),
-        catalogue({.ttl = config.metadata_ttl}, images, tree),
+        kept(snapshots != nullptr && !config.catalogue_key.empty()
+                 ? std::make_unique<KeptCatalogue>(*snapshots, config.catalogue_key)
+                 : nullptr),
+        catalogue({.ttl = config.metadata_ttl,
+                   .first_refresh = config.first_refresh,
+                   .offline = config.offline},
+                  images, tree, kept.get()),
         fetcher({.endpoint = config.endpoint,
                  .connections = config.connections,
                  .read_timeout = config.read_timeout,
@@ -72,8 +80,7 @@ struct Filesystem::Parts {
     control.add("status", [this] {
       return status_text({.config = config,
                           .images = tree.totals(),
-                          .catalogue_age = catalogue.age(),
-                          .catalogue_trouble = catalogue.trouble(),
+                          .catalogue = catalogue.freshness(),
                           .cache = store.usage(),
                           .fetched = fetcher.fetched_bytes(),
                           .reads = how_read()});
@@ -122,6 +129,7 @@ struct Filesystem::Parts {
   Failures failures;
   Control control;
   Tree tree;
+  std::unique_ptr<KeptCatalogue> kept;  ///< null: nothing is kept
   Catalogue catalogue;
   Fetcher fetcher;
   Uploads uploads;
@@ -135,8 +143,8 @@ struct Filesystem::Parts {
 };
 
 Filesystem::Filesystem(Config config, client::Images& images, cache::Store& store,
-                       cache::Spools& spools)
-    : parts_(std::make_unique<Parts>(std::move(config), images, store, spools)) {}
+                       cache::Spools& spools, cache::Snapshots* snapshots)
+    : parts_(std::make_unique<Parts>(std::move(config), images, store, spools, snapshots)) {}
 
 Filesystem::~Filesystem() = default;
 
@@ -306,8 +314,10 @@ void Filesystem::abandon(std::unique_ptr<Handle> handle) noexcept {
 }
 
 void Filesystem::unlink(NodeId parent, std::string_view name, std::stop_token stop) {
-  if (const auto node = parts_->tree.find(parent, name)) parts_->open_nodes.unlink(node->id);
+  const std::optional<Node> node = parts_->tree.find(parent, name);
+  if (node) parts_->open_nodes.unlink(node->id);
   parts_->explained(parent, name, [&] { parts_->changes.unlink(parent, name, std::move(stop)); });
+  if (node) parts_->catalogue.removed(node->image->id);
 }
 
 void Filesystem::rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "cache/snapshots.h"
 #include "cache/spool.h"
 #include "cache/store.h"
 #include "client/images.h"
@@ -119,9 +120,13 @@ enum class XattrMode {
 };
 
 struct Config {
-  std::string label;       ///< the cloud, for people
-  std::string identity;    ///< endpoint and project: whose journal entries are ours
-  std::string endpoint;    ///< prefix of cache keys
+  std::string label;     ///< the cloud, for people
+  std::string identity;  ///< endpoint and project: whose journal entries are ours
+  std::string endpoint;  ///< prefix of cache keys
+  /// Under which the catalogue is kept for the next mount, see client::catalogue_key(); empty: it
+  /// is not kept.
+  std::string catalogue_key;
+  bool offline = false;    ///< begin with the kept catalogue when the cloud does not answer
   std::string project_id;  ///< whose private and shared images are "ours"; empty: everybody's
   std::string project_name;
   bool is_admin = false;  ///< listings then hold other projects' images
@@ -134,8 +139,11 @@ struct Config {
   mode_t umask = 0;
   std::chrono::milliseconds metadata_ttl{30000};  ///< how old the catalogue may be
   std::chrono::milliseconds read_timeout{60000};  ///< how long one read may wait
-  ImageFormat fallback_format;                    ///< of files whose bytes say nothing
-  unsigned connections = 8;                       ///< downloads at once
+  /// How long a mount waits to be shown fresh when it has a kept catalogue. A page of 1,000 images
+  /// takes Glance about a second: who has no more than that is not shown an old one.
+  std::chrono::milliseconds first_refresh{2000};
+  ImageFormat fallback_format;  ///< of files whose bytes say nothing
+  unsigned connections = 8;     ///< downloads at once
   Verify verify = Verify::kFull;
   std::uint64_t memory_limit = 64ULL << 20;  ///< bytes, of which half may be image data
   std::uint64_t download_limit = 0;          ///< bytes per second; 0: none
@@ -162,10 +170,12 @@ struct Config {
 ///   requested parking    read(): returns at once and answers later
 class Filesystem {
  public:
-  /// Lists the images, which proves that the cloud can be used, takes up what the journal holds,
-  /// and starts the background work. `images`, `store` and `spools` must outlive it. Throws what
-  /// the first listing throws.
-  Filesystem(Config config, client::Images& images, cache::Store& store, cache::Spools& spools);
+  /// Lists the images, which proves that the cloud can be used, or takes them from the catalogue
+  /// that `snapshots` (may be null) kept, takes up what the journal holds, and starts the
+  /// background work. What it gets by reference must outlive it. Throws what the first listing
+  /// throws, as Catalogue does.
+  Filesystem(Config config, client::Images& images, cache::Store& store, cache::Spools& spools,
+             cache::Snapshots* snapshots = nullptr);
   /// Ends background work; reads that still wait fail with EIO.
   ~Filesystem();
   Filesystem(const Filesystem&) = delete;

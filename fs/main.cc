@@ -3,8 +3,10 @@
 
 #include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "cache/disk_store.h"
+#include "cache/snapshots.h"
 #include "cache/spool.h"
 #include "client/curl_transport.h"
 #include "client/glance.h"
@@ -17,6 +19,7 @@
 #include "fs/filesystem.h"
 #include "fs/fuse_session.h"
 #include "fs/fuse_signals.h"
+#include "fs/known_login.h"
 #include "fs/mount_point.h"
 #include "fs/paths.h"
 #include "fs/process.h"
@@ -41,9 +44,12 @@ client::TransportConfig transport_config(const Options& options, const client::C
   return config;
 }
 
+std::string cache_directory(const Options& options, const Paths& paths) {
+  return options.cache_directory.empty() ? paths.cache : options.cache_directory;
+}
+
 cache::DiskStoreConfig store_config(const Options& options, const Paths& paths) {
-  const std::string directory =
-      options.cache_directory.empty() ? paths.cache : options.cache_directory;
+  const std::string directory = cache_directory(options, paths);
   const std::uint64_t disk = filesystem_size(directory);
   return {.directory = directory,
           .limit = options.cache_size.of(disk),
@@ -54,15 +60,27 @@ std::string state_directory(const Options& options, const Paths& paths) {
   return options.state_directory.empty() ? paths.state : options.state_directory;
 }
 
-Config filesystem_config(const Options& options, const Paths& paths,
-                         const client::Session& session) {
+// A mount can do without them.
+std::unique_ptr<cache::Snapshots> open_snapshots(const std::string& directory) {
+  try {
+    return std::make_unique<cache::Snapshots>(directory);
+  } catch (const std::system_error& error) {
+    log::warning("the catalogue will not be kept: {}", error.what());
+    return nullptr;
+  }
+}
+
+Config filesystem_config(const Options& options, const Paths& paths, const client::Cloud& cloud,
+                         const client::Identity& who) {
   Config config;
-  config.label = session.cloud().label();
-  config.endpoint = session.endpoint();
-  config.project_id = session.project_id();
-  config.project_name = session.project_name();
+  config.label = cloud.label();
+  config.endpoint = who.endpoint;
+  config.project_id = who.project_id;
+  config.project_name = who.project_name;
   config.identity = config.endpoint + " " + config.project_id;
-  config.is_admin = session.is_admin();
+  config.catalogue_key = client::catalogue_key(cloud, who).value_or("");
+  config.offline = options.offline;
+  config.is_admin = who.is_admin;
   config.read_only = options.read_only;
   config.show_hidden = options.hidden;
   config.allow_delete = options.removal;
@@ -123,13 +141,15 @@ void serve(const Options& options, const Environment& environment, const Paths& 
   const Clock clock;
   client::CurlTransport transport(transport_config(options, cloud, environment));
   client::Session session(cloud, transport, clock);
-  session.log_in({});
+  const auto snapshots = open_snapshots(cache_directory(options, paths));
+  const KnownLogin login = log_in(session, snapshots.get(), options.offline);
   client::Glance images(session);
-  const Config config = filesystem_config(options, paths, session);
-  if (!config.read_only) check_destination(config.upload_to, images, {});
+  const Config config = filesystem_config(options, paths, cloud, login.identity);
+  // Without the cloud the uploads themselves find out.
+  if (!config.read_only && !login.offline) check_destination(config.upload_to, images, {});
   const auto store = cache::open_disk_store(store_config(options, paths));
   const auto spools = cache::open_spools(state_directory(options, paths), options.spool_size);
-  Filesystem files(config, images, *store, *spools);
+  Filesystem files(config, images, *store, *spools, snapshots.get());
   Executor metadata(kMetadataThreads);
   Executor transfers(kTransferThreads);
   FuseSession fuse(files, metadata, transfers, mount_config(options, cloud.label(), mount_point));

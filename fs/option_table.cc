@@ -65,6 +65,7 @@ using enum OptionKind;
 constexpr std::array kTable{
   Option{kMount, kFlag, "ro", "", "no", "refuse every change", store<&Options::read_only, parse_flag>},
   Option{kMount, kFlag, "allow-other", "", "no", "let other users in; as a user this needs user_allow_other in /etc/fuse.conf", store<&Options::allow_other, parse_flag>},
+  Option{kMount, kFlag, "offline", "", "no", "when the cloud does not answer, mount what was last seen of it", store<&Options::offline, parse_flag>},
   Option{kMount, kValue, "mount-timeout", "TIME", "60s", "give up when the mount is not usable after this long in the background", store<&Options::mount_timeout, parse_timeout>},
   Option{kMount, kValue, "shutdown-timeout", "TIME", "60s", "after unmounting or SIGTERM, wait this long for uploads", store<&Options::shutdown_timeout, parse_duration>},
 

@@ -37,6 +37,7 @@ struct Options {
   bool sloppy = false;      ///< warn of unknown options instead of failing
 
   bool read_only = false;
+  bool offline = false;  ///< mount the last catalogue when the cloud does not answer
   bool allow_other = false;
   uid_t uid = 0;     ///< owner of everything in the mount
   gid_t gid = 0;     ///< group of everything in the mount

@@ -5,6 +5,8 @@
 
 #include <chrono>
 
+#include "client/image_json.h"
+
 namespace glancefs::fs {
 namespace {
 
@@ -16,21 +18,38 @@ std::string amount(std::uint64_t bytes) {
   return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / kGiB);
 }
 
+std::string duration(std::chrono::seconds time) {
+  constexpr std::chrono::seconds kMinute{60}, kHour{3600}, kDay{86400};
+  if (time < 2 * kMinute) return fmt::format("{} s", time.count());
+  if (time < 2 * kHour) return fmt::format("{} min", time / kMinute);
+  if (time < 2 * kDay) return fmt::format("{} h", time / kHour);
+  return fmt::format("{} days", time / kDay);
+}
+
+std::string freshness(const Freshness& catalogue) {
+  std::string text = fmt::format("from {} ago", duration(catalogue.age));
+  if (catalogue.offline_since) {
+    text += ", offline since " + client::format_time(*catalogue.offline_since);
+  } else if (!catalogue.trouble.empty()) {
+    text += ", not refreshed";
+  }
+  if (!catalogue.trouble.empty()) text += ": " + catalogue.trouble;
+  return text;
+}
+
 }  // namespace
 
 std::string status_text(const Status& status) {
   const Config& config = status.config;
   const Tree::Totals& images = status.images;
   const cache::Usage& cache = status.cache;
-  const std::string& trouble = status.catalogue_trouble;
   std::string text;
   text += fmt::format("cloud      {}\n", config.label);
   text += fmt::format("endpoint   {}\n", config.endpoint);
   text += fmt::format("project    {} {}\n", config.project_name, config.project_id);
   text += fmt::format("images     {} ({} of this project, {})\n", images.images, images.own_images,
                       amount(images.own_bytes));
-  text += fmt::format("catalogue  {} s old{}{}\n", status.catalogue_age.count(),
-                      trouble.empty() ? "" : ", not refreshed: ", trouble);
+  text += fmt::format("catalogue  {} images, {}\n", images.images, freshness(status.catalogue));
   text +=
       fmt::format("cache      {} of {} in {} images, {} read, {} evicted\n", amount(cache.bytes),
                   amount(cache.limit), cache.objects, amount(cache.hits), amount(cache.evicted));

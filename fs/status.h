@@ -1,11 +1,11 @@
 // The text of .glancefs/status: what people look at first when they wonder how the mount is.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 
 #include "cache/store.h"
+#include "fs/catalogue.h"
 #include "fs/filesystem.h"
 #include "fs/tree.h"
 
@@ -15,8 +15,7 @@ namespace glancefs::fs {
 struct Status {
   const Config& config;
   Tree::Totals images;
-  std::chrono::seconds catalogue_age;
-  std::string catalogue_trouble;  ///< why it is not refreshed; empty: it is
+  Freshness catalogue;
   cache::Usage cache;
   std::uint64_t fetched = 0;  ///< bytes from Glance since the mount
   std::string reads;          ///< by whom complete images are read

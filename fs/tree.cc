@@ -290,13 +290,13 @@ std::string Tree::common_hash_algorithm() const {
   return std::string(best);
 }
 
-std::optional<std::chrono::sys_seconds> Tree::newest_update() const {
+std::vector<client::ImagePtr> Tree::touched_since(Time since) const {
   Lock lock(mutex_);
-  std::optional<std::chrono::sys_seconds> newest;
+  std::vector<client::ImagePtr> found;
   for (const auto& [id, item] : items_) {
-    if (!newest || item.node.image->updated > *newest) newest = item.node.image->updated;
+    if (item.touched >= since && !item.node.upload) found.push_back(item.node.image);
   }
-  return newest;
+  return found;
 }
 
 }  // namespace glancefs::fs

@@ -88,8 +88,8 @@ class Tree {
   Totals totals() const;
   /// The hash algorithm most active images have; "sha512" when none has one.
   std::string common_hash_algorithm() const;
-  /// The newest `updated` of all images; nullopt when there are none.
-  std::optional<std::chrono::sys_seconds> newest_update() const;
+  /// Images at Glance that were changed here, or asked for one by one, at or after `since`.
+  std::vector<client::ImagePtr> touched_since(Time since) const;
 
  private:
   struct Item {

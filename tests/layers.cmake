@@ -40,7 +40,7 @@ check_owner("yaml-cpp/" "client/cloud[a-z_]*\\.cc")
 check_owner("nlohmann/" "client/[a-z_]*\\.cc|client/bounded_json\\.h")
 check_owner("sqlite3" "cache/sqlite\\.(h|cc)")
 check_owner("openssl/" "cache/digest\\.cc|client/images\\.cc")
-check_owner("xxhash" "cache/map_file\\.cc")
+check_owner("xxhash" "cache/(map_file|snapshots)\\.cc")
 check_owner("libmount" "fs/unmount_notice\\.cc")
 check_owner("fuse" "fs/fuse_[a-z_]*\\.(h|cc)")
 

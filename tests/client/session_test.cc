@@ -28,7 +28,9 @@ class SessionTest : public testing::Test {
       if (keystone_) return keystone_();
       return test::token_answer("t" + std::to_string(++tokens_), life_);
     }
-    if (request.url.ends_with("/v2/schemas/image")) return test::schema_answer();
+    if (request.url.ends_with("/v2/schemas/image")) {
+      return schema_ ? schema_() : test::schema_answer();
+    }
     return glance_ ? glance_(request) : answer(200);
   }
 
@@ -48,7 +50,7 @@ class SessionTest : public testing::Test {
     return 0;
   }
 
-  std::function<Answer()> keystone_;
+  std::function<Answer()> keystone_, schema_;
   std::function<Answer(const Request&)> glance_;
   int tokens_ = 0;
   int life_ = 3600;
@@ -63,9 +65,12 @@ class SessionTest : public testing::Test {
 TEST_F(SessionTest, LogsInAndFindsTheEndpoint) {
   session_.log_in({});
   EXPECT_EQ(session_.endpoint(), "https://images.example/image");
-  EXPECT_EQ(session_.project_id(), "p1");
-  EXPECT_EQ(session_.project_name(), "demo");
-  EXPECT_FALSE(session_.is_admin());
+  EXPECT_EQ(session_.identity(), (Identity{.endpoint = "https://images.example/image",
+                                           .project_id = "p1",
+                                           .project_name = "demo",
+                                           .user_id = "u1",
+                                           .roles = "member,reader",
+                                           .is_admin = false}));
   EXPECT_EQ(*session_.expires(), clock_.wall() + seconds(3600));
   const Request login = transport_.requests().at(0);
   EXPECT_EQ(login.url, "https://ks.example:5000/v3/auth/tokens");
@@ -84,6 +89,103 @@ TEST_F(SessionTest, EveryRequestIsMarked) {
   EXPECT_EQ(*request.headers.find("Accept"), "application/json");
   EXPECT_THAT(*request.headers.find("X-OpenStack-Request-ID"),
               testing::MatchesRegex("req-[0-9a-f-]{36}"));
+}
+
+[[noreturn]] void lose_connection() {
+  throw HttpError(Operation::kList, Failure::kConnect, "GET /v2/images", "connection refused");
+}
+
+TEST_F(SessionTest, WhileNothingAnswersEachCallIsOneTry) {
+  int asked = 0;
+  bool away = true;
+  glance_ = [&](const Request&) -> Answer {
+    ++asked;
+    if (away) lose_connection();
+    return answer(200);
+  };
+  EXPECT_EQ(failure_of([&] { get(); }), EHOSTUNREACH);
+  EXPECT_EQ(asked, 4);
+  EXPECT_EQ(failure_of([&] { get(); }), EHOSTUNREACH);
+  EXPECT_EQ(asked, 5);
+  EXPECT_EQ(session_.retry().attempts, 1);
+  away = false;
+  get();
+  away = true;
+  EXPECT_EQ(failure_of([&] { get(); }), EHOSTUNREACH);
+  EXPECT_EQ(asked, 10) << "it had answered, so it may be worth a few tries again";
+}
+
+class Assuming : public SessionTest {
+ protected:
+  const Identity known_{.endpoint = "https://images.example/image",
+                        .project_id = "p1",
+                        .project_name = "an older name",
+                        .user_id = "u1",
+                        .roles = "member,reader",
+                        .is_admin = false};
+};
+
+TEST_F(Assuming, GoesOnAsBeforeAndLogsInWhenItCan) {
+  keystone_ = []() -> Answer { lose_connection(); };
+  try {
+    session_.log_in({});
+    FAIL() << "there is no Keystone";
+  } catch (const LoginError& error) {
+    EXPECT_TRUE(error.is_outage());
+  }
+  session_.assume(known_);
+  EXPECT_EQ(session_.identity(), known_);
+  EXPECT_EQ(session_.endpoint(), known_.endpoint);
+  EXPECT_EQ(failure_of([&] { get(); }), EHOSTUNREACH);
+  EXPECT_EQ(session_.retry().attempts, 1) << "nor need anybody try who repeats by himself";
+  keystone_ = nullptr;
+  clock_.advance(seconds(6));
+  get();
+  EXPECT_EQ(session_.identity().project_name, "demo");
+}
+
+TEST_F(Assuming, WhoLogsInMustSeeTheSame) {
+  Identity other = known_;
+  other.roles = "admin,member";
+  session_.assume(other);
+  EXPECT_EQ(failure_of([&] { get(); }), EACCES);
+  EXPECT_THAT(what_, HasSubstr("mount again"));
+  EXPECT_EQ(transport_.requests().size(), 1U) << "nothing is asked with the wrong token";
+  Identity moved = known_;
+  moved.endpoint = "https://elsewhere.example";
+  session_.assume(moved);
+  clock_.advance(seconds(31));
+  EXPECT_EQ(failure_of([&] { get(); }), EACCES);
+}
+
+TEST_F(Assuming, AnImageServiceThatDoesNotAnswerLeavesTheLoginToCompareWith) {
+  keystone_ = nullptr;
+  schema_ = []() -> Answer { lose_connection(); };
+  EXPECT_EQ(failure_of([&] { session_.log_in({}); }), EHOSTUNREACH);
+  Identity other = known_;
+  other.user_id = "u2";
+  EXPECT_EQ(failure_of([&] { session_.assume(other); }), EACCES);
+  session_.assume(known_);
+  schema_ = nullptr;
+  get();
+  EXPECT_EQ(tokens_, 1);
+}
+
+TEST_F(SessionTest, ARefusedLoginIsNoOutage) {
+  keystone_ = [] { return answer(401); };
+  try {
+    session_.log_in({});
+    FAIL();
+  } catch (const LoginError& error) {
+    EXPECT_FALSE(error.is_outage());
+  }
+  keystone_ = [] { return answer(503); };
+  try {
+    session_.log_in({});
+    FAIL();
+  } catch (const LoginError& error) {
+    EXPECT_TRUE(error.is_outage());
+  }
 }
 
 TEST_F(SessionTest, LogsInByItselfWhenNobodyDid) {

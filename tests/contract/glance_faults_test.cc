@@ -200,7 +200,7 @@ TEST(LoginToDevCloud, EveryWay) {
     Session session(how, transport, clock);
     session.log_in({});
     EXPECT_EQ(session.endpoint(), cloud.glance_url());
-    EXPECT_EQ(session.project_id(), cloud.demo().project_id);
+    EXPECT_EQ(session.identity().project_id, cloud.demo().project_id);
     session.log_out();
   };
   Cloud by_name = test::cloud_of(cloud, cloud.demo());

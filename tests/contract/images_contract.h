@@ -115,6 +115,21 @@ TYPED_TEST_P(ImagesContract, ListsByName) {
   EXPECT_EQ(this->names({.hidden = false, .updated_since = {}, .name = "x"}).size(), 0U);
 }
 
+TYPED_TEST_P(ImagesContract, ListsFromEitherEnd) {
+  for (const char* name : {"a", "b", "c"}) this->service_.add(name, "x");
+  const auto ids = [&](bool oldest_first) {
+    std::vector<std::string> found;
+    this->images().list(
+        {.hidden = false, .updated_since = {}, .name = {}, .oldest_first = oldest_first},
+        [&](Image&& image) { found.push_back(image.id); }, {});
+    return found;
+  };
+  std::vector<std::string> newest_first = ids(false);
+  EXPECT_EQ(newest_first.size(), 3U);
+  std::ranges::reverse(newest_first);
+  EXPECT_EQ(ids(true), newest_first);
+}
+
 TYPED_TEST_P(ImagesContract, ListsChanges) {
   const std::string id = this->service_.add("a", "x");
   const Image image = this->set(id, "os_distro", Text("debian"));
@@ -437,8 +452,8 @@ TYPED_TEST_P(ImagesContract, NothingHappensAfterStop) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(ImagesContract, ListsWhatIsVisible, ListsHiddenOnesAlone, ListsByName,
-                            ListsChanges, ShowsARecord, DownloadsParts, SaysWhenRangesAreRefused,
-                            LostDataIsNoEmptyFile, ADeletedImageIsStale,
+                            ListsFromEitherEnd, ListsChanges, ShowsARecord, DownloadsParts,
+                            SaysWhenRangesAreRefused, LostDataIsNoEmptyFile, ADeletedImageIsStale,
                             TheSinksErrorsPassUnchanged, CreatesAndFills, UploadsIntoAStore,
                             KnowsWhatTheSiteOffers, ImportsWhatWasStaged,
                             AnImportThatRunsNeverLooksLikeAFailure, OnlyWhatIsStagedIsImported,

@@ -139,7 +139,7 @@ TEST(ParseOptions, EveryValueArrives) {
       "uid=7,gid=8,umask=077,nodelete,hidden,xattrs=settable,cache-dir=c,cache-size=10G,"
       "cache-min-free=1G,passthrough=no,state-dir=/s/../t/,disk-format=iso,container_format=x-y_1"
       ",metadata-ttl=5m,connections=3,connect-timeout=4,"
-      "timeout=5,mount-timeout=6,log=/l,log-level=trace,insecure");
+      "timeout=5,mount-timeout=6,log=/l,log-level=trace,insecure,offline");
   EXPECT_EQ(options.uid, 7U);
   EXPECT_EQ(options.gid, 8U);
   EXPECT_EQ(options.umask, 077U);
@@ -161,10 +161,13 @@ TEST(ParseOptions, EveryValueArrives) {
   EXPECT_EQ(options.log, "/l");
   EXPECT_EQ(options.log_level, log::Level::kTrace);
   EXPECT_TRUE(options.insecure);
+  EXPECT_TRUE(options.offline);
 }
 
 TEST(ParseOptions, SpellingsOfNamesAndFlags) {
   EXPECT_EQ(parse("cache_dir=/a").cache_directory, "/a");
+  EXPECT_FALSE(parse("").offline);
+  EXPECT_TRUE(parse("offline=yes").offline);
   EXPECT_FALSE(parse("delete=no").removal);
   EXPECT_FALSE(parse("no-delete").removal);
   EXPECT_TRUE(parse("nodelete,delete").removal) << "the later wins";

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "cache/memory_store.h"
+#include "cache/snapshots.h"
 #include "cache/spool.h"
 #include "fs/filesystem.h"
 #include "tests/support/fake_images.h"
@@ -77,7 +78,7 @@ class Rig {
 
   /// Mounts, so to speak.
   Filesystem& start() {
-    files_.emplace(config, images, *store, *spools);
+    files_.emplace(config, images, *store, *spools, snapshots.get());
     return *files_;
   }
   Filesystem& files() { return *files_; }
@@ -90,6 +91,10 @@ class Rig {
     return start();
   }
 
+  /// What a file of .glancefs says.
+  std::string control(const std::string& name) {
+    return read_all(files_->find(files_->find(kRootNode, ".glancefs")->node, name)->node);
+  }
   NodeId directory_node(const std::string& name) { return files_->find(kRootNode, name)->node; }
   /// The node of "directory/name"; 0: none.
   NodeId node(const std::string& directory_name, const std::string& name) {
@@ -152,6 +157,7 @@ class Rig {
   Config config;
   std::unique_ptr<cache::Store> store = cache::make_memory_store(256ULL << 20);
   std::unique_ptr<cache::Spools> spools;
+  std::unique_ptr<cache::Snapshots> snapshots;  ///< null: no catalogue is kept
 
  private:
   std::optional<Filesystem> files_;

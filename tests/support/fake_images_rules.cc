@@ -123,6 +123,7 @@ std::vector<Image> FakeImages::matching(const client::ListQuery& query) const {
     std::ranges::stable_sort(found, {}, &Image::updated);
   } else {
     std::ranges::stable_sort(found, std::greater<>(), &Image::created);
+    if (query.oldest_first) std::ranges::reverse(found);
   }
   return found;
 }

@@ -25,7 +25,8 @@ inline Answer token_answer(const std::string& token, int life = 3600) {
                                   : "2026-03-01T13:00:10.000000Z";
   return answer(201, R"({"token": {"expires_at": ")" + expires + R"(", "issued_at":
                 "2026-03-01T12:00:10.000000Z", "project": {"id": "p1", "name": "demo"},
-                "roles": [{"name": "member"}], "catalog": [
+                "user": {"id": "u1", "name": "ann"},
+                "roles": [{"name": "reader"}, {"name": "member"}], "catalog": [
                   {"type": "identity", "name": "keystone", "endpoints": []},
                   {"type": "image", "name": "glance", "endpoints": [
                     {"interface": "internal", "region_id": "RegionOne", "url": "http://in:9292"},
