@@ -148,6 +148,8 @@ struct Config {
   /// How long an import may stand still before it counts as stuck.
   std::chrono::milliseconds import_patience{std::chrono::minutes(60)};
   Destination upload_to;  ///< of files that have no stores of their own
+  /// Whether symlink(2) has Glance fetch what the link leads to.
+  bool import_links = false;
 };
 
 /// The file system. Thread-safe. Failures are exceptions of the system_error family, which
@@ -210,6 +212,11 @@ class Filesystem {
   /// A new image, still local. EEXIST, EACCES, EROFS, EILSEQ, ENAMETOOLONG, ENOSPC.
   std::pair<Entry, Opened> create(NodeId parent, std::string_view name, int flags, Caller caller,
                                   std::stop_token stop);
+  /// A new image that Glance fetches from `target`, a URL; returns when that has been accepted. The
+  /// answer is a link, which the kernel wants, that nobody ever finds: what `name` leads to from
+  /// then on is the image. See WebImports::order() for the errors.
+  Entry symlink(NodeId parent, std::string_view name, const std::string& target,
+                std::stop_token stop);
   /// Each close(2) of the descriptor, also by other processes. Uploads what the creator wrote and
   /// returns when the image is active with the right size and hash; throws why not.
   void flush(Handle& handle, Caller caller, std::stop_token stop);

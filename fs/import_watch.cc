@@ -6,7 +6,6 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "client/import_state.h"
 #include "client/retry.h"
 
 namespace glancefs::fs {
@@ -28,14 +27,14 @@ std::string joined(const std::vector<std::string>& list) {
   return fmt::format("{}", fmt::join(list, ", "));
 }
 
-std::string news_of(const ImportState& state, const std::optional<Task>& task) {
+}  // namespace
+
+std::string import_news(const ImportState& state, const std::optional<Task>& task) {
   std::string text = state.phase == ImportPhase::kRunning ? "running" : "waiting";
   if (!state.left.empty()) text += ", left: " + joined(state.left);
   if (task && !task->message.empty()) text += ", " + task->message;
   return text;
 }
-
-}  // namespace
 
 void ImportWatch::begin() {
   interval_ = config_.poll_interval;
@@ -78,7 +77,7 @@ std::optional<ImportWatch::View> ImportWatch::look(const std::string& id,
     begun_ = begun_ || goes_on(state.phase);
     const bool ended =
         state.phase == ImportPhase::kDone || state.phase == ImportPhase::kFailed || vanished;
-    std::string news = news_of(state, task);
+    std::string news = import_news(state, task);
     if (news != seen_) moved_ = Clock::now();
     seen_ = news;
     return View{.image = std::move(image), .over = ended || !patient, .news = std::move(news)};
@@ -110,19 +109,21 @@ std::optional<Image> ImportWatch::wait(const std::string& id,
 void ImportWatch::fail(const Image& image, std::string_view remedy,
                        const std::stop_token& stop) const {
   const ImportState state = client::import_state(image, stores_);
+  const bool stuck = goes_on(state.phase);
   std::string text = "the import of image " + image.id;
-  if (goes_on(state.phase)) {
-    throw_errno(
-        ETIMEDOUT,
-        fmt::format("{} has not moved for {} s; {}", text,
-                    std::chrono::floor<std::chrono::seconds>(config_.patience).count(), remedy));
+  bool quota = false;
+  if (stuck) {
+    text += fmt::format(" has not moved for {} s",
+                        std::chrono::floor<std::chrono::seconds>(config_.patience).count());
+  } else {
+    if (!state.failed.empty()) text += " into " + joined(state.failed);
+    text += " failed";
+    const std::optional<Task> task = last_task(image.id, stop);
+    if (task && !task->message.empty()) text += ": " + task->message;
+    quota = task && task->message.find("over a limit") != std::string::npos;
   }
-  if (!state.failed.empty()) text += " into " + joined(state.failed);
-  text += " failed";
-  const std::optional<Task> task = last_task(image.id, stop);
-  if (task && !task->message.empty()) text += ": " + task->message;
-  const bool quota = task && task->message.find("over a limit") != std::string::npos;
-  throw_errno(quota ? EDQUOT : EIO, log::printable(text));
+  const int error = quota ? EDQUOT : EIO;
+  throw_errno(stuck ? ETIMEDOUT : error, log::printable(fmt::format("{}; {}", text, remedy)));
 }
 
 }  // namespace glancefs::fs

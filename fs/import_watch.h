@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/images.h"
+#include "client/import_state.h"
 
 namespace glancefs::fs {
 
@@ -19,6 +20,9 @@ struct ImportWatchConfig {
   /// far it is, but not while it converts an image; it gives up an import after an hour itself.
   std::chrono::milliseconds patience{std::chrono::minutes(60)};
 };
+
+/// How an import goes, for people: "running, left: slow, Copied 15 MiB".
+std::string import_news(const client::ImportState& state, const std::optional<client::Task>& task);
 
 /// Watches one import at a time, whatever its method, by the record and the tasks of its image. Not
 /// thread-safe.
@@ -37,7 +41,7 @@ class ImportWatch {
   struct View {
     std::optional<client::Image> image;  ///< nullopt: it was deleted
     bool over = false;                   ///< or has not moved for too long: see under_way()
-    std::string news;                    ///< "running, left: slow, Copied 15 MiB", for people
+    std::string news;                    ///< import_news()
   };
 
   /// The import of another image, or another one of the same, is watched from now on.
@@ -58,8 +62,9 @@ class ImportWatch {
   bool under_way(const client::Image& image) const;
   /// Whether `image` is where it should be.
   bool arrived(const client::Image& image) const;
-  /// Throws why the import that left `image` so failed: ETIMEDOUT when it is stuck, and then
-  /// `remedy` ends the text; EDQUOT, else EIO, with Glance's reason where it gives one.
+  /// Throws why the import that left `image` so failed: ETIMEDOUT when it is stuck, EDQUOT, else
+  /// EIO, with Glance's reason where it gives one. `remedy` ends the text: what becomes of the
+  /// image, or what can be done.
   [[noreturn]] void fail(const client::Image& image, std::string_view remedy,
                          const std::stop_token& stop) const;
 
