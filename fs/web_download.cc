@@ -30,6 +30,20 @@ bool under_way(const Image& image) {
                   error.request_id());
 }
 
+bool never_made(const HttpError& error) {
+  return error.operation() == client::Operation::kCreate && error.status() >= 400 &&
+         error.status() < 500;
+}
+
+void withdraw(client::Images& images, const std::string& id) {
+  try {
+    images.remove(id, {});
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::no_such_file_or_directory) return;
+    log::warning("image {} may be left without data: {}", id, error.what());
+  }
+}
+
 Image present(std::optional<Image> image, const std::string& id) {
   if (!image) throw_errno(ESTALE, "image " + id + " was deleted meanwhile");
   return std::move(*image);
@@ -68,13 +82,11 @@ Image create_by_web_download(client::Images& images, const client::Draft& draft,
   try {
     images.create(draft, stop);
     return order_web_download(images, draft.id, download, stop);
+  } catch (const HttpError& error) {
+    if (!never_made(error)) withdraw(images, draft.id);
+    throw;
   } catch (...) {
-    try {
-      images.remove(draft.id, {});
-    } catch (const std::system_error& error) {
-      // Mostly there was none.
-      log::debug("image {} after its import was refused: {}", draft.id, error.what());
-    }
+    withdraw(images, draft.id);
     throw;
   }
 }

@@ -231,6 +231,7 @@ TEST_F(WebImporting, AQuotaOfImagesIsMetAtOnce) {
                                                                     "over a limit", "req-1")));
   EXPECT_EQ(link_error(), EDQUOT);
   EXPECT_EQ(rig_.images.count(), 0U);
+  EXPECT_EQ(rig_.images.calls(Call::kRemove), 0) << "there was none";
 }
 
 TEST_F(WebImporting, AnInterruptedOrderLeavesNothing) {
