@@ -106,8 +106,8 @@ std::optional<Image> ImportWatch::wait(const std::string& id,
   }
 }
 
-void ImportWatch::fail(const Image& image, std::string_view remedy,
-                       const std::stop_token& stop) const {
+void ImportWatch::fail(const Image& image, std::string_view when_stuck, const std::stop_token& stop,
+                       std::string_view when_failed) const {
   const ImportState state = client::import_state(image, stores_);
   const bool stuck = goes_on(state.phase);
   std::string text = "the import of image " + image.id;
@@ -123,7 +123,9 @@ void ImportWatch::fail(const Image& image, std::string_view remedy,
     quota = task && task->message.find("over a limit") != std::string::npos;
   }
   const int error = quota ? EDQUOT : EIO;
-  throw_errno(stuck ? ETIMEDOUT : error, log::printable(fmt::format("{}; {}", text, remedy)));
+  const std::string_view more = stuck ? when_stuck : when_failed;
+  if (!more.empty()) text += fmt::format("; {}", more);
+  throw_errno(stuck ? ETIMEDOUT : error, log::printable(text));
 }
 
 }  // namespace glancefs::fs

@@ -63,10 +63,10 @@ class ImportWatch {
   /// Whether `image` is where it should be.
   bool arrived(const client::Image& image) const;
   /// Throws why the import that left `image` so failed: ETIMEDOUT when it is stuck, EDQUOT, else
-  /// EIO, with Glance's reason where it gives one. `remedy` ends the text: what becomes of the
-  /// image, or what can be done.
-  [[noreturn]] void fail(const client::Image& image, std::string_view remedy,
-                         const std::stop_token& stop) const;
+  /// EIO, with Glance's reason where it gives one. `when_stuck` or `when_failed` ends the text:
+  /// what becomes of the image, or what can be done.
+  [[noreturn]] void fail(const client::Image& image, std::string_view when_stuck,
+                         const std::stop_token& stop, std::string_view when_failed = {}) const;
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -166,11 +166,12 @@ std::string WebImports::pending() {
       continue;
     }
     const Image& image = *node->image;
-    text += log::printable(fmt::format(
-                "{}/{}  {}{}  {}", to_string(image.visibility), image.name.value_or(id),
-                state.failure.empty() ? "importing" : "failed", source(state.order->download),
-                state.failure.empty() ? state.news : state.failure)) +
-            "\n";
+    text +=
+        log::printable(fmt::format(
+            "{}/{}  {}{}  {}", to_string(image.visibility), escape_name(image.name.value_or(id)),
+            state.failure.empty() ? "importing" : "failed", source(state.order->download),
+            state.failure.empty() ? state.news : state.failure)) +
+        "\n";
   }
   return text;
 }
@@ -245,7 +246,8 @@ void WebImports::look(const OrderPtr& order) {
 void WebImports::end(const OrderPtr& order, const Image& image) {
   show(image);
   if (!order->watch.arrived(image)) {
-    order->watch.fail(image, remedy(order->download), ending_.get_token());
+    const std::string more = remedy(order->download);
+    order->watch.fail(image, more, ending_.get_token(), more);
   }
   if (image.size.value_or(0) == 0) {
     throw_errno(
@@ -255,14 +257,15 @@ void WebImports::end(const OrderPtr& order, const Image& image) {
   removed(order->id);
 }
 
+// The reason first: whoever sees that it failed asks why.
 void WebImports::fail(const OrderPtr& order, const std::exception_ptr& reason) {
   {
     const Lock lock(mutex_);
-    State* state = find(order);
-    if (state == nullptr) return;  // removed meanwhile
-    state->failure = describe(reason);
+    if (find(order) == nullptr) return;  // removed meanwhile
   }
   failures_.record("import", node_of_image(order->id), reason);
+  const Lock lock(mutex_);
+  if (State* state = find(order)) state->failure = describe(reason);
 }
 
 // As the tree shall show it, unless it has been removed in between.
