@@ -45,7 +45,7 @@ std::string lower(std::string_view text) {
 }
 
 // What appliances hold, and what is customary to say about them.
-const ImageFormat kAppliance{.disk_format = "vmdk", .container_format = "ova"};
+ImageFormat appliance() { return {.disk_format = "vmdk", .container_format = "ova"}; }
 
 // An appliance is a tar archive that begins with its description.
 bool is_appliance(std::string_view head) {
@@ -75,14 +75,14 @@ ImageFormat detect_format(std::uint64_t size, const ReadAt& read) {
                                       : read_text(read, magic.offset, length);
     if (found == magic.bytes) return {.disk_format = std::string(magic.disk_format)};
   }
-  return is_appliance(head) ? kAppliance : ImageFormat{};
+  return is_appliance(head) ? appliance() : ImageFormat{};
 }
 
 std::optional<ImageFormat> format_of_name(std::string_view file_name) {
   const std::size_t dot = file_name.rfind('.');
   if (dot == std::string_view::npos) return std::nullopt;
   const std::string extension = lower(file_name.substr(dot + 1));
-  if (extension == "ova") return kAppliance;
+  if (extension == "ova") return appliance();
   if (std::ranges::find(kSpeaking, extension) == kSpeaking.end()) return std::nullopt;
   return ImageFormat{.disk_format = extension};
 }

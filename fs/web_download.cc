@@ -22,10 +22,10 @@ bool under_way(const Image& image) {
   return phase == client::ImportPhase::kWaiting || phase == client::ImportPhase::kRunning;
 }
 
-// Glance's refusals repeat the whole address.
+// Throws `error`, which is being handled, again: Glance's refusals repeat the whole address.
 [[noreturn]] void throw_without_secrets(const HttpError& error, const std::string& id) {
   const std::string message = without_secrets(error.message());
-  if (message == error.message() || error.status() == 0) throw error;
+  if (message == error.message() || error.status() == 0) throw;
   throw HttpError(error.operation(), error.status(), "POST /v2/images/" + id + "/import", message,
                   error.request_id());
 }
