@@ -56,6 +56,7 @@ void Changes::unlink(NodeId parent, std::string_view name, std::stop_token stop)
   if (node.image->is_protected) throw_errno(EPERM, "the image is protected");
   const Turns::Turn turn = turns_.take(node.id, stop);
   images_.remove(node.image->id, std::move(stop));
+  web_imports_.removed(node.image->id);
   tree_.erase(node.image->id);
   uploads_.settlements().image_removed(node.image->id);
 }
@@ -72,11 +73,7 @@ void Changes::rename(NodeId from, std::string_view name, NodeId to, std::string_
     if (target->id == node.id) return;
     throw_errno(EEXIST, "there is an image of this name, and images are never replaced");
   }
-  const std::string image_name = unescape_name(new_name);
-  if (const int error = check_new_name(image_name)) throw_errno(error, "Glance takes no such name");
-  if (escape_name(image_name) != new_name) {
-    throw_errno(EINVAL, "names of this form stand for images that exist");
-  }
+  const std::string image_name = new_image_name(new_name);
   if (node.upload) return rename_upload(node, to, image_name, std::move(stop));
 
   const Turns::Turn turn = turns_.take(node.id, stop);

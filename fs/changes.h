@@ -9,17 +9,20 @@
 #include "fs/tree.h"
 #include "fs/turns.h"
 #include "fs/uploads.h"
+#include "fs/web_imports.h"
 
 namespace glancefs::fs {
 
 /// Thread-safe. The methods are those of Filesystem; all references outlive it.
 class Changes {
  public:
-  Changes(const Config& config, client::Images& images, Tree& tree, Uploads& uploads)
+  Changes(const Config& config, client::Images& images, Tree& tree, Uploads& uploads,
+          WebImports& web_imports)
       : config_(config),
         images_(images),
         tree_(tree),
-        uploads_(uploads) {}
+        uploads_(uploads),
+        web_imports_(web_imports) {}
 
   void unlink(NodeId parent, std::string_view name, std::stop_token stop);
   void rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
@@ -44,6 +47,7 @@ class Changes {
   client::Images& images_;
   Tree& tree_;
   Uploads& uploads_;
+  WebImports& web_imports_;
   Turns turns_;
 };
 

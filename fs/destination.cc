@@ -25,21 +25,24 @@ Destination destination_of(const client::Image& image, const Destination& usual)
   return {.import = usual.import, .stores = client::split_list(*set)};
 }
 
+void check_stores(const std::vector<std::string>& stores, client::Images& images,
+                  std::stop_token stop) {
+  if (stores.empty()) return;
+  const auto known = images.stores(std::move(stop));
+  for (const std::string& store : stores) {
+    if (!known || std::ranges::find(*known, store) != known->end()) continue;
+    const std::string name = log::printable(store);
+    if (known->empty()) {
+      throw_errno(EINVAL, "there is no store " + name + ": the site has no stores to choose from");
+    }
+    throw_errno(EINVAL, fmt::format("there is no store {}: the site has {}", name,
+                                    log::printable(fmt::format("{}", fmt::join(*known, ", ")))));
+  }
+}
+
 void check_destination(const Destination& destination, client::Images& images,
                        std::stop_token stop) {
-  if (!destination.stores.empty()) {
-    const auto known = images.stores(stop);
-    for (const std::string& store : destination.stores) {
-      if (!known || std::ranges::find(*known, store) != known->end()) continue;
-      const std::string name = log::printable(store);
-      if (known->empty()) {
-        throw_errno(EINVAL,
-                    "there is no store " + name + ": the site has no stores to choose from");
-      }
-      throw_errno(EINVAL, fmt::format("there is no store {}: the site has {}", name,
-                                      log::printable(fmt::format("{}", fmt::join(*known, ", ")))));
-    }
-  }
+  check_stores(destination.stores, images, stop);
   if (destination.imported() && !offers_staging(images, std::move(stop))) {
     throw_errno(EOPNOTSUPP, destination.stores.size() > 1
                                 ? "the site offers no glance-direct imports, so that an image can "

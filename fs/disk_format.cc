@@ -36,16 +36,26 @@ constexpr std::size_t kTarHeader = 512;
 constexpr std::size_t kTarNameLength = 100;
 constexpr std::size_t kTarMagicOffset = 257;
 
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::ranges::transform(result, result.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return result;
+}
+
+// What appliances hold, and what is customary to say about them.
+ImageFormat appliance() { return {.disk_format = "vmdk", .container_format = "ova"}; }
+
 // An appliance is a tar archive that begins with its description.
 bool is_appliance(std::string_view head) {
   if (head.size() < kTarHeader || head.substr(kTarMagicOffset, 5) != "ustar") return false;
-  std::string name(head.substr(0, kTarNameLength));
-  name.resize(std::min(name.size(), name.find('\0')));
-  std::ranges::transform(name, name.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return name.ends_with(".ovf");
+  const std::string_view name = head.substr(0, kTarNameLength);
+  return lower(name.substr(0, name.find('\0'))).ends_with(".ovf");
 }
+
+// Those whose extension is Glance's own word.
+constexpr std::array kSpeaking{"qcow2"sv, "raw"sv, "iso"sv, "vmdk"sv, "vdi"sv, "vhd"sv, "vhdx"sv};
 
 }  // namespace
 
@@ -65,9 +75,16 @@ ImageFormat detect_format(std::uint64_t size, const ReadAt& read) {
                                       : read_text(read, magic.offset, length);
     if (found == magic.bytes) return {.disk_format = std::string(magic.disk_format)};
   }
-  // vmdk: what appliances hold, and what is customary to say about them.
-  if (is_appliance(head)) return {.disk_format = "vmdk", .container_format = "ova"};
-  return {};
+  return is_appliance(head) ? appliance() : ImageFormat{};
+}
+
+std::optional<ImageFormat> format_of_name(std::string_view file_name) {
+  const std::size_t dot = file_name.rfind('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const std::string extension = lower(file_name.substr(dot + 1));
+  if (extension == "ova") return appliance();
+  if (std::ranges::find(kSpeaking, extension) == kSpeaking.end()) return std::nullopt;
+  return ImageFormat{.disk_format = extension};
 }
 
 }  // namespace glancefs::fs

@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace glancefs::fs {
 
@@ -27,5 +29,10 @@ std::string read_text(const ReadAt& read, std::uint64_t offset, std::size_t size
 /// (qed, luks and partition tables too: Glance stores them as raw). Never parses further: contents
 /// are hostile.
 ImageFormat detect_format(std::uint64_t size, const ReadAt& read);
+
+/// What the extension of a file's name says: qcow2, raw, iso, vmdk, vdi, vhd, vhdx, ova, in any
+/// case. nullopt: nothing, as that of "x.img", which is qcow2 at one distributor and raw at
+/// another.
+std::optional<ImageFormat> format_of_name(std::string_view file_name);
 
 }  // namespace glancefs::fs

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "client/import_state.h"
 #include "fs/handles.h"
 #include "fs/names.h"
 
@@ -45,13 +46,18 @@ std::uint64_t size_of_handle(const Handle& handle) {
   return dynamic_cast<const ImageHandle&>(handle).image->size.value_or(0);
 }
 
+// Accepted, not begun: the status says nothing of it yet.
+bool import_waits(const client::Image& image) {
+  return client::import_state(image, {}).phase == client::ImportPhase::kWaiting;
+}
+
 // Why the data of `image` cannot be read now; 0: it can.
 int unreadable(const client::Image& image) {
   switch (image.status) {
     case Status::kActive:
       return image.size ? 0 : EIO;
     case Status::kQueued:
-      return ENODATA;
+      return import_waits(image) ? EBUSY : ENODATA;
     case Status::kSaving:
     case Status::kUploading:
     case Status::kImporting:
@@ -69,7 +75,8 @@ int unreadable(const client::Image& image) {
 void check_readable(const client::Image& image) {
   const int error = unreadable(image);
   if (error == 0) return;
-  throw_errno(error, "image " + image.id + " is " + image.status_word + ", it has no data to read");
+  const std::string state = import_waits(image) ? "about to be imported" : image.status_word;
+  throw_errno(error, "image " + image.id + " is " + state + ", it has no data to read");
 }
 
 Opened Files::open(NodeId node, int flags, const Caller& caller, std::stop_token stop) {
@@ -143,7 +150,8 @@ Opened Files::open_for_writing(const Node& node, int flags, const Caller& caller
   if (!node.ours) throw_errno(EACCES, "image " + image.id + " belongs to another project");
   switch (image.status) {
     case Status::kQueued:
-      break;
+      if (!import_waits(image)) break;
+      [[fallthrough]];
     case Status::kSaving:
     case Status::kUploading:
     case Status::kImporting:
@@ -165,13 +173,7 @@ std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int 
     return {*existing, open(existing->id, flags, caller, std::move(stop))};
   }
   if (config_.read_only) throw_errno(EROFS, "mounted read-only");
-  const std::string image_name = unescape_name(name);
-  if (const int error = check_new_name(image_name)) {
-    throw_errno(error, "Glance takes no such name");
-  }
-  if (escape_name(image_name) != name) {
-    throw_errno(EINVAL, "names of this form stand for images that exist");
-  }
+  const std::string image_name = new_image_name(name);
   const std::shared_ptr<Upload> upload = uploads_.create(*visibility, image_name);
   const std::optional<Node> node = tree_.by_id(upload->id());
   if (!node) throw_errno(ESTALE, "the file was removed while it was made");

@@ -18,6 +18,7 @@
 #include "fs/tree.h"
 #include "fs/uploads.h"
 #include "fs/warm_up.h"
+#include "fs/web_imports.h"
 #include "fs/xattrs.h"
 
 namespace glancefs::fs {
@@ -73,10 +74,17 @@ struct Filesystem::Parts {
                  .recover = config.recover,
                  .fallback_format = config.fallback_format},
                 images, store, spools, tree, failures),
+        web_imports(
+            {.allowed = config.import_links,
+             .read_only = config.read_only,
+             .stores = config.upload_to.stores,
+             .watch = {.poll_interval = config.upload_pause, .patience = config.import_patience}},
+            images, tree, uploads.formats(), failures),
         files(config, tree, catalogue, fetcher, uploads, control),
-        changes(config, images, tree, uploads),
+        changes(config, images, tree, uploads, web_imports),
         warm_up(fetcher, failures),
-        local_xattrs(config, tree, catalogue, fetcher, warm_up, uploads, store, failures) {
+        local_xattrs(config, tree, catalogue, fetcher, warm_up, uploads, web_imports, store,
+                     failures) {
     control.add("status", [this] {
       return status_text({.config = config,
                           .images = tree.totals(),
@@ -86,7 +94,7 @@ struct Filesystem::Parts {
                           .reads = how_read()});
     });
     control.add("transfers", [this] { return fetcher.transfers(); });
-    control.add("pending", [this] { return uploads.pending(); });
+    control.add("pending", [this] { return uploads.pending() + web_imports.pending(); });
     control.add("errors", [this] { return failures.text(); });
   }
 
@@ -133,6 +141,7 @@ struct Filesystem::Parts {
   Catalogue catalogue;
   Fetcher fetcher;
   Uploads uploads;
+  WebImports web_imports;
   Files files;
   OpenNodes open_nodes;
   Changes changes;
@@ -179,6 +188,7 @@ Attributes Filesystem::attributes(NodeId node) const {
   if (parts_->control.is_file(node)) {
     return parts_->stat.text(node, parts_->control.text(node).size());
   }
+  if (node == kLinkNode) throw_errno(ESTALE, "there are no links");
   if (node < kFirstImageNode) return parts_->stat.directory(node);
   if (const auto known = parts_->tree.node(node)) return parts_->stat.file(*known);
   const auto unlinked = parts_->open_nodes.unlinked(node);
@@ -286,6 +296,14 @@ std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name
                                             Caller caller, std::stop_token stop) {
   auto [node, opened] = parts_->files.create(parent, name, flags, caller, std::move(stop));
   return {parts_->entry(node), parts_->entered(std::move(opened))};
+}
+
+Entry Filesystem::symlink(NodeId parent, std::string_view name, const std::string& target,
+                          std::stop_token stop) {
+  parts_->web_imports.order(parent, name, target, std::move(stop));
+  return {.node = kLinkNode,
+          .attributes = parts_->stat.link(kLinkNode, target.size()),
+          .valid = std::chrono::milliseconds(0)};
 }
 
 void Filesystem::flush(Handle& handle, Caller caller, std::stop_token stop) {

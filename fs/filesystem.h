@@ -159,6 +159,8 @@ struct Config {
   /// How long an import may stand still before it counts as stuck.
   std::chrono::milliseconds import_patience{std::chrono::minutes(60)};
   Destination upload_to;  ///< of files that have no stores of their own
+  /// Whether symlink(2) has Glance fetch what the link leads to.
+  bool import_links = false;
 };
 
 /// The file system. Thread-safe. Failures are exceptions of the system_error family, which
@@ -230,6 +232,11 @@ class Filesystem {
   /// EOPNOTSUPP (another mode than 0, KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE), EBADF, EPERM (an image's
   /// bytes), EBUSY, EFBIG, ENOSPC; the size is then as before.
   void allocate(Handle& handle, int mode, std::uint64_t offset, std::uint64_t length,
+                std::stop_token stop);
+  /// A new image that Glance fetches from `target`, a URL; returns when that has been accepted. The
+  /// answer is a link, which the kernel wants, that nobody ever finds: what `name` leads to from
+  /// then on is the image. See WebImports::order() for the errors.
+  Entry symlink(NodeId parent, std::string_view name, const std::string& target,
                 std::stop_token stop);
   /// Each close(2) of the descriptor, also by other processes. Uploads what the creator wrote and
   /// returns when the image is active with the right size and hash; throws why not.

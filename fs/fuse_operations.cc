@@ -105,8 +105,7 @@ void mknod(fuse_req_t raw, fuse_ino_t parent, const char* name, mode_t mode, dev
            });
 }
 
-// Directories are visibilities and projects: nobody makes or removes one. Images have one name, and
-// what a link to them would point to is not Glance's to keep.
+// Directories are visibilities and projects: nobody makes or removes one. Images have one name.
 void mkdir(fuse_req_t raw, fuse_ino_t parent, const char* /*name*/, mode_t /*mode*/) {
   refuse(raw, "mkdir", parent, "the directories are Glance's visibilities; none can be made");
 }
@@ -115,8 +114,12 @@ void rmdir(fuse_req_t raw, fuse_ino_t parent, const char* /*name*/) {
   refuse(raw, "rmdir", parent, "the directories are Glance's visibilities; none can be removed");
 }
 
-void symlink(fuse_req_t raw, const char* /*target*/, fuse_ino_t parent, const char* /*name*/) {
-  refuse(raw, "symlink", parent, "Glance has no symbolic links");
+void symlink(fuse_req_t raw, const char* target, fuse_ino_t parent, const char* name) {
+  dispatch(shell_of(raw).metadata, raw, "symlink", parent,
+           [parent, target = std::string(target), name = std::string(name)](Request& request,
+                                                                            std::stop_token stop) {
+             return request.files().symlink(parent, name, target, std::move(stop));
+           });
 }
 
 void link(fuse_req_t raw, fuse_ino_t /*node*/, fuse_ino_t parent, const char* /*name*/) {

@@ -24,7 +24,9 @@ std::optional<std::string> LocalXattrs::get(NodeId node, std::string_view name) 
   const std::optional<Node> known = tree_.node(node);
   if (!known) return std::nullopt;
   if (name == "cached") return known->upload ? "100%" : cached(*known->image);
-  if (name == "progress" && known->upload) return known->upload->describe();
+  if (name == "progress") {
+    return known->upload ? known->upload->describe() : web_imports_.progress(*known->image);
+  }
   if (known->upload) return std::nullopt;
   if (name == "prefetch") return flag_text(warm_up_.has(known->image->id));
   if (name == "pin") {
@@ -93,7 +95,10 @@ void LocalXattrs::prefetch(NodeId node, bool wanted, std::stop_token stop) {
 void LocalXattrs::upload(NodeId node, std::stop_token stop) {
   const std::optional<Node> known = tree_.node(node);
   if (!known) throw_errno(ESTALE, "the file is gone");
-  if (!known->upload) throw_errno(EEXIST, "the image is at Glance already");
+  if (!known->upload) {
+    if (web_imports_.retry(*known->image, stop)) return;
+    throw_errno(EEXIST, "the image is at Glance already");
+  }
   if (known->upload->is_local()) {
     throw_errno(EPERM, "names that begin with a dot stay on this machine; rename it");
   }

@@ -14,6 +14,7 @@
 #include "fs/tree.h"
 #include "fs/uploads.h"
 #include "fs/warm_up.h"
+#include "fs/web_imports.h"
 
 namespace glancefs::fs {
 
@@ -23,13 +24,15 @@ namespace glancefs::fs {
 class LocalXattrs {
  public:
   LocalXattrs(const Config& config, Tree& tree, Catalogue& catalogue, Fetcher& fetcher,
-              WarmUp& warm_up, Uploads& uploads, cache::Store& store, const Failures& failures)
+              WarmUp& warm_up, Uploads& uploads, WebImports& web_imports, cache::Store& store,
+              const Failures& failures)
       : config_(config),
         tree_(tree),
         catalogue_(catalogue),
         fetcher_(fetcher),
         warm_up_(warm_up),
         uploads_(uploads),
+        web_imports_(web_imports),
         store_(store),
         failures_(failures) {}
 
@@ -37,7 +40,7 @@ class LocalXattrs {
   std::optional<std::string> get(NodeId node, std::string_view name) const;
   /// EPERM (an attribute that only tells), EINVAL (neither yes nor no), ENOTSUP (the cache cannot),
   /// for prefetch and pin the errors of open(2) for reading, for upload those of close(2) and EBUSY
-  /// (somebody writes, or it is under way).
+  /// (somebody writes, or it is under way), or those of WebImports::retry().
   void set(NodeId node, std::string_view name, std::string_view value, std::stop_token stop);
   /// Removing prefetch or pin is setting it to 0.
   void remove(NodeId node, std::string_view name, std::stop_token stop);
@@ -56,6 +59,7 @@ class LocalXattrs {
   Fetcher& fetcher_;
   WarmUp& warm_up_;
   Uploads& uploads_;
+  WebImports& web_imports_;
   cache::Store& store_;
   const Failures& failures_;
 };

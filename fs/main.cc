@@ -101,6 +101,7 @@ Config filesystem_config(const Options& options, const Paths& paths, const clien
   config.state_directory = state_directory(options, paths);
   config.shutdown_timeout = options.shutdown_timeout;
   config.recover = options.recover;
+  config.import_links = options.import_links;
   config.upload_to = {.import = options.upload_by_import, .stores = options.stores};
   return config;
 }

@@ -52,6 +52,12 @@ bool parse_upload(const std::string& word) {
   throw std::invalid_argument("expected put or import");
 }
 
+bool parse_import(const std::string& word) {
+  if (word == "symlink") return true;
+  if (word == "no") return false;
+  throw std::invalid_argument("expected symlink or no");
+}
+
 bool parse_passthrough(const std::string& word) {
   if (word == "auto") return true;
   if (word == "no") return false;
@@ -80,6 +86,7 @@ constexpr std::array kTable{
   Option{kFiles, kValue, "container-format", "NAME", "bare", "container_format of such images", store<&Options::container_format, parse_format>},
   Option{kFiles, kValue, "upload", "WAY", "put", "how files get to Glance: put, or import where that is allowed instead", store<&Options::upload_by_import, parse_upload>},
   Option{kFiles, kValue, "stores", "STORES", "", "where they are kept there, as in fast:slow (default: the site's default store)", store<&Options::stores, parse_stores>},
+  Option{kFiles, kValue, "import", "HOW", "no", "symlink: `ln -s URL FILE` has Glance fetch the image from there", store<&Options::import_links, parse_import>},
 
   Option{kCache, kValue, "cache-dir", "DIR", "", "where image data are kept (default: /var/cache/glancefs or ~/.cache/glancefs)", store<&Options::cache_directory, parse_text>},
   Option{kCache, kValue, "cache-size", "SIZE", "25%", "most that is kept there: 10G, or a share of the file system", store<&Options::cache_size, parse_amount>},

@@ -73,8 +73,9 @@ struct Options {
   bool upload_by_import = false;    ///< stage and import what is written, instead of one PUT
   std::vector<std::string> stores;  ///< where it goes; empty: the site's default
 
-  bool removal = false;  ///< whether rm deletes images
-  bool hidden = false;   ///< show images with os_hidden
+  bool import_links = false;  ///< `ln -s URL` has Glance fetch it
+  bool removal = false;       ///< whether rm deletes images
+  bool hidden = false;        ///< show images with os_hidden
   XattrList xattrs = XattrList::kAll;
   std::string disk_format, container_format;  ///< of files whose bytes say nothing
 

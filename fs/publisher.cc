@@ -269,7 +269,7 @@ class Publisher::Attempt {
   const std::stop_token stop_;
   Image wanted_;
   const Destination destination_;
-  const StagedImportConfig import_config_;
+  const ImportWatchConfig import_config_;
   StagedImport import_;
   bool staged_ = false;  // something of ours may be in the staging area
   SpoolSource source_;

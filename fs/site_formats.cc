@@ -45,6 +45,19 @@ void SiteFormats::declare(client::Image& image, const cache::Spool& spool) const
   if (!image.container_format) image.container_format = found.container_format;
 }
 
+ImageFormat SiteFormats::of_names(std::initializer_list<std::string_view> names,
+                                  std::stop_token stop) {
+  std::optional<ImageFormat> found;
+  for (const std::string_view name : names) {
+    if (!found) found = format_of_name(name);
+  }
+  ask(std::move(stop));
+  ImageFormat format = found.value_or(fallback_);
+  check_word("disk_format", format.disk_format);
+  check_word("container_format", format.container_format);
+  return format;
+}
+
 void SiteFormats::check(const client::Image& image, const cache::Spool& spool,
                         std::stop_token stop) {
   ask(std::move(stop));

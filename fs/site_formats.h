@@ -1,6 +1,7 @@
 // The formats of images: which to declare, and whether the site takes it.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <set>
 #include <stop_token>
@@ -33,6 +34,11 @@ class SiteFormats {
   /// Declares the formats that nobody has set on `image`, by the bytes in `spool`. Throws what
   /// reading them throws.
   void declare(client::Image& image, const cache::Spool& spool) const;
+
+  /// The formats to declare of an image whose bytes are not here: what the first of `names` says
+  /// that says something (see format_of_name()), else the fallback. EINVAL when the site takes no
+  /// such format; otherwise as check().
+  ImageFormat of_names(std::initializer_list<std::string_view> names, std::stop_token stop);
 
   /// Throws EINVAL when the site takes no such format, or would refuse the content after having got
   /// all of it. REQUIRES both formats. ECANCELED after `stop`; that the site does not answer is

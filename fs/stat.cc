@@ -51,6 +51,12 @@ Attributes Stat::text(NodeId node, std::uint64_t size) const {
   return attributes;
 }
 
+Attributes Stat::link(NodeId node, std::uint64_t size) const {
+  Attributes attributes = base(node, S_IFLNK | 0777);
+  attributes.size = size;
+  return attributes;
+}
+
 Attributes Stat::file(const Node& node) const {
   Attributes attributes = base(node.id, S_IFREG | permissions(node));
   attributes.size =
@@ -61,8 +67,12 @@ Attributes Stat::file(const Node& node) const {
   return attributes;
 }
 
+// Whoever opens an image just when its data have come must not be told by the kernel that it is
+// empty.
 std::chrono::milliseconds Stat::valid(const Node& node) {
-  return node.upload ? std::chrono::milliseconds(0) : kValid;
+  const client::Status status = node.image->status;
+  const bool final = status == client::Status::kActive || status == client::Status::kDeactivated;
+  return final && !node.upload ? kValid : std::chrono::milliseconds(0);
 }
 
 }  // namespace glancefs::fs

@@ -16,6 +16,8 @@ class Stat {
   Attributes directory(NodeId node) const;
   /// A text file of `size` bytes that everybody may read.
   Attributes text(NodeId node, std::uint64_t size) const;
+  /// A symbolic link to `size` bytes of text.
+  Attributes link(NodeId node, std::uint64_t size) const;
   /// Modified when the image was made (its bytes never change, so rsync and make are happy),
   /// changed when its record was. Its owner may write: 0644; others' and protected ones: 0444;
   /// deactivated: none at all.

@@ -28,6 +28,7 @@ enum : NodeId {
   kControlNode = 6,  ///< .glancefs, found by name but not listed
   kByIdNode = 7,
   kFirstControlFile = 8,
+  kLinkNode = 1023,  ///< what symlink(2) is answered with; no name leads to it
   kFirstImageNode = 1024,
 };
 

@@ -134,6 +134,13 @@ TEST(ParseOptions, WhereUploadsGo) {
   EXPECT_THAT(error_of("stores=fast,slow"), HasSubstr("stores=fast:slow"));
 }
 
+TEST(ParseOptions, LinksAreImportedWhenAskedFor) {
+  EXPECT_FALSE(parse("").import_links);
+  EXPECT_TRUE(parse("import=symlink").import_links);
+  EXPECT_FALSE(parse("import=no").import_links);
+  EXPECT_THAT(error_of("import=yes"), HasSubstr("expected symlink or no"));
+}
+
 TEST(ParseOptions, EveryValueArrives) {
   const Options options = parse(
       "uid=7,gid=8,umask=077,nodelete,hidden,xattrs=settable,cache-dir=c,cache-size=10G,"

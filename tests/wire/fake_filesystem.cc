@@ -165,6 +165,10 @@ std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name
                                             Caller caller, std::stop_token) {
   return call(parts_->fake.create, parent, name, flags, caller);
 }
+Entry Filesystem::symlink(NodeId parent, std::string_view name, const std::string& target,
+                          std::stop_token) {
+  return call(parts_->fake.symlink, parent, name, target);
+}
 NodeId Filesystem::parent(NodeId) { return kRootNode; }
 void Filesystem::set_read_mode(std::string mode) { parts_->fake.set_read_mode(std::move(mode)); }
 bool Filesystem::flush_uploads(const Handle&, Caller) const { return parts_->fake.flush_uploads; }

@@ -37,6 +37,7 @@ struct FakeFiles {
   std::atomic<int> kernel_writes = 0;  ///< calls
   std::function<std::pair<fs::Entry, fs::Opened>(fs::NodeId, std::string_view, int, fs::Caller)>
       create;
+  std::function<fs::Entry(fs::NodeId, std::string_view, std::string_view)> symlink;
   bool flush_uploads = true;
   std::function<void(fs::Caller, Stop)> flush;
   bool sync_uploads = false;
