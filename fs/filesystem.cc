@@ -10,9 +10,11 @@
 #include "fs/files.h"
 #include "fs/local_xattrs.h"
 #include "fs/names.h"
+#include "fs/renames.h"
 #include "fs/stat.h"
 #include "fs/status.h"
 #include "fs/tree.h"
+#include "fs/turns.h"
 #include "fs/uploads.h"
 #include "fs/warm_up.h"
 #include "fs/xattrs.h"
@@ -54,10 +56,12 @@ struct Filesystem::Parts {
                                .import_patience = config.import_patience,
                                .usual = config.upload_to},
                  .recover = config.recover,
-                 .fallback_format = config.fallback_format},
-                images, store, spools, tree, failures),
+                 .fallback_format = config.fallback_format,
+                 .replaced = config.replaced},
+                images, store, spools, tree, turns, failures),
         files(config, tree, catalogue, fetcher, uploads, control),
-        changes(config, images, tree, uploads),
+        changes(config, images, tree, turns, uploads),
+        renames(config, images, tree, turns, uploads),
         warm_up(fetcher, failures),
         local_xattrs(config, tree, catalogue, fetcher, warm_up, uploads, store, failures) {
     control.add("status", [this] {
@@ -85,13 +89,14 @@ struct Filesystem::Parts {
     return {.node = node, .attributes = stat.directory(node), .valid = kFixed};
   }
 
-  /// Keeps the reason of a failure with the file it is about, too: the kernel only knows the
-  /// directory.
+  /// Keeps the reason of a failure with the directory, which is all the kernel knows, and with the
+  /// file it is about; also of what is no trouble to others.
   template <typename Action>
   void explained(NodeId parent, std::string_view name, Action&& action) {
     try {
       std::forward<Action>(action)();
     } catch (...) {
+      failures.remember(parent, std::current_exception());
       if (const auto node = tree.find(parent, name)) {
         failures.remember(node->id, std::current_exception());
       }
@@ -110,9 +115,11 @@ struct Filesystem::Parts {
   Tree tree;
   Catalogue catalogue;
   Fetcher fetcher;
+  Turns turns;
   Uploads uploads;
   Files files;
   Changes changes;
+  Renames renames;
   WarmUp warm_up;
   LocalXattrs local_xattrs;
   mutable Mutex read_mode_mutex;
@@ -275,13 +282,13 @@ void Filesystem::abandon(std::unique_ptr<Handle> handle) noexcept {
 }
 
 void Filesystem::unlink(NodeId parent, std::string_view name, std::stop_token stop) {
-  parts_->explained(parent, name, [&] { parts_->changes.unlink(parent, name, std::move(stop)); });
+  parts_->explained(parent, name, [&] { parts_->renames.unlink(parent, name, std::move(stop)); });
 }
 
 void Filesystem::rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
                         unsigned flags, std::stop_token stop) {
   parts_->explained(from, name, [&] {
-    parts_->changes.rename(from, name, to, new_name, flags, std::move(stop));
+    parts_->renames.rename(from, name, to, new_name, flags, std::move(stop));
   });
 }
 
@@ -319,6 +326,8 @@ void Filesystem::remove_xattr(NodeId node, std::string_view name, std::stop_toke
 
 int Filesystem::explain(std::string_view operation, NodeId node,
                         std::exception_ptr reason) noexcept {
+  // No failure: the kernel asks for the name again and opens what it leads to by now.
+  if (operation == "open" && errno_of(reason) == ESTALE) return ESTALE;
   return parts_->failures.record(operation, node, reason);
 }
 

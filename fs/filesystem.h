@@ -24,6 +24,7 @@
 #include "fs/destination.h"
 #include "fs/disk_format.h"
 #include "fs/recover.h"
+#include "fs/replaced.h"
 #include "fs/verify.h"
 #include "fs/xattr_list.h"
 
@@ -125,6 +126,8 @@ struct Config {
   bool read_only = false;
   bool show_hidden = false;
   bool allow_delete = true;
+  bool replace = false;  ///< images can be written over, by new ones
+  Replaced replaced = Replaced::kHide;
   XattrList xattrs = XattrList::kAll;
   uid_t uid = 0;
   gid_t gid = 0;
@@ -205,7 +208,8 @@ class Filesystem {
   /// As find(), and asks the cloud about a name that is not known. Entry{} when there is none.
   Entry lookup(NodeId parent, std::string_view name, std::stop_token stop);
   /// `flags` as open(2). EACCES, EPERM (writing an active image), ENODATA (queued), EBUSY (being
-  /// written elsewhere), EROFS, ESTALE. Who opens it matters for writing only.
+  /// written elsewhere), EROFS. ESTALE: the name leads to another node by now; the kernel then asks
+  /// for it and opens what it leads to. Who opens it matters for writing only.
   Opened open(NodeId node, int flags, Caller caller, std::stop_token stop);
   /// A new image, still local. EEXIST, EACCES, EROFS, EILSEQ, ENAMETOOLONG, ENOSPC.
   std::pair<Entry, Opened> create(NodeId parent, std::string_view name, int flags, Caller caller,

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "fs/option_value.h"
 #include "fs/recover.h"
+#include "fs/replaced.h"
 #include "fs/verify.h"
 #include "fs/xattr_list.h"
 
@@ -73,7 +74,9 @@ struct Options {
   std::vector<std::string> stores;  ///< where it goes; empty: the site's default
 
   bool removal = false;  ///< whether rm deletes images
-  bool hidden = false;   ///< show images with os_hidden
+  bool replace = false;  ///< whether images can be written over, by new ones
+  Replaced replaced = Replaced::kHide;
+  bool hidden = false;  ///< show images with os_hidden
   XattrList xattrs = XattrList::kAll;
   std::string disk_format, container_format;  ///< of files whose bytes say nothing
 

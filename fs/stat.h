@@ -8,6 +8,10 @@
 
 namespace glancefs::fs {
 
+/// The size that the file of `image` has, in bytes: 0 before there are data to read, although
+/// staged ones have a size at Glance, and such that it has refused.
+std::uint64_t readable_size(const client::Image& image);
+
 /// Makes Attributes. Thread-safe: constant after construction.
 class Stat {
  public:

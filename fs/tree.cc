@@ -116,6 +116,12 @@ void Tree::put(client::ImagePtr image, std::shared_ptr<Upload> upload) {
   items_[id].touched = now;
 }
 
+void Tree::set_behind(std::string_view id, bool behind) {
+  Lock lock(mutex_);
+  const auto found = items_.find(number(id));
+  if (found != items_.end() && found->second.node.upload) found->second.node.behind = behind;
+}
+
 void Tree::erase(std::string_view id) {
   Lock lock(mutex_);
   remove(number(id));
@@ -138,6 +144,7 @@ void Tree::set(client::ImagePtr image, std::shared_ptr<Upload> upload, Time now)
   item.node.ours = is_ours(*image);
   item.node.image = std::move(image);
   item.node.upload = std::move(upload);
+  item.node.behind = item.node.behind && item.node.upload;
   item.node.confirmed = now;
 }
 
@@ -169,8 +176,8 @@ NodeId Tree::winner(const Group& group) const {
       continue;
     }
     const auto rank = [](const Item& item) {
-      return std::tuple(item.node.ours, item.node.upload != nullptr, item.node.image->created,
-                        std::string_view(item.node.image->id));
+      return std::tuple(item.node.ours, !item.node.behind, item.node.upload != nullptr,
+                        item.node.image->created, std::string_view(item.node.image->id));
     };
     if (candidate.node.image->owner != best->node.image->owner) several_owners = true;
     if (rank(candidate) > rank(*best)) best = &candidate;

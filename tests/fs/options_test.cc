@@ -106,6 +106,8 @@ TEST(ParseOptions, EveryDefaultIsWhatTheTableSays) {
   const Options options = parse("");
   EXPECT_FALSE(options.read_only);
   EXPECT_TRUE(options.removal);
+  EXPECT_FALSE(options.replace);
+  EXPECT_EQ(options.replaced, Replaced::kHide);
   EXPECT_EQ(options.umask, 022U);
   EXPECT_EQ(options.uid, ::geteuid());
   EXPECT_EQ(options.gid, ::getegid());
