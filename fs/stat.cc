@@ -68,7 +68,7 @@ Attributes Stat::file(const Node& node) const {
 }
 
 std::chrono::milliseconds Stat::valid(const Node& node) {
-  return node.upload ? std::chrono::milliseconds(0) : kValid;
+  return node.upload || node.contested ? std::chrono::milliseconds(0) : kValid;
 }
 
 }  // namespace glancefs::fs

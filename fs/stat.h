@@ -25,7 +25,8 @@ class Stat {
   /// deactivated: none at all.
   Attributes file(const Node& node) const;
 
-  /// How long the kernel may remember a node: not at all while its size may change.
+  /// How long the kernel may remember a node: not at all while its size may change, or
+  /// another may get its name at any time.
   static std::chrono::milliseconds valid(const Node& node);
 
  private:

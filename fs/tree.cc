@@ -210,7 +210,12 @@ std::optional<Node> Tree::find(NodeId directory, std::string_view name) const {
   const auto group = groups->second.find(std::string(name));
   if (group != groups->second.end()) {
     const NodeId id = winner(group->second);
-    if (id != 0) return items_.at(id).node;
+    if (id != 0) {
+      Node node = items_.at(id).node;
+      node.contested = std::ranges::any_of(
+          group->second, [&](NodeId other) { return items_.at(other).node.behind; });
+      return node;
+    }
   }
   if (client::is_uuid(name)) {
     const Item* found = item(number(name));

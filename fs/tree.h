@@ -49,6 +49,8 @@ struct Node {
   std::chrono::steady_clock::time_point confirmed;
   bool ours = false;    ///< belongs to our project
   bool behind = false;  ///< another image of the same name is to keep it, see Tree::set_behind()
+  /// A file that is behind waits for this name; the kernel must not remember whom it leads to.
+  bool contested = false;
 };
 
 struct TreeConfig {

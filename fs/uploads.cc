@@ -8,19 +8,17 @@
 #include "fs/any_stop.h"
 #include "fs/destination.h"
 #include "fs/names.h"
+#include "fs/recovery.h"
 #include "fs/xattrs.h"
 
 namespace glancefs::fs {
+
 namespace {
 
 using std::chrono::milliseconds;
 
-// How long the temporary file of a program that has gone is kept.
-constexpr std::chrono::hours kLocalLife{24};
-
-milliseconds age(std::chrono::system_clock::time_point changed) {
-  return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now() - changed);
-}
+// How long a file waits for the process that was told to open it, which it does at once.
+constexpr milliseconds kOpenTime{5000};
 
 }  // namespace
 
@@ -111,7 +109,8 @@ void Uploads::begin_replacing(const client::Image& old, pid_t opener, const std:
   }
   upload->await(opener);
   tree_.set_behind(upload->id(), false);
-  publish_later(upload);  // or forgotten, should nobody open it
+  // Or forgotten, should nobody open it.
+  schedule(upload, std::max<milliseconds>(config_.delay, kOpenTime));
 }
 
 std::shared_ptr<Upload> Uploads::replacement(const std::string& old_id) const {
@@ -157,53 +156,25 @@ void Uploads::move_back(const std::shared_ptr<Upload>& upload,
 }
 
 void Uploads::recover() {
-  for (std::unique_ptr<cache::Spool>& spool : spools_.recover(config_.identity)) {
-    take_up(std::move(spool));
+  Recovery recovery(config_.recover, config_.identity, spools_, publisher_, tree_);
+  for (Recovery::File& file : recovery.take_up(ending_.get_token())) {
+    file.image.owner = config_.project_id;
+    const bool found = file.spool->record().found;
+    const auto upload = add(std::move(file.spool), std::move(file.image), found);
+    succession_.step_behind(*upload);
+    if (file.due) {
+      schedule(upload, *file.due);
+      continue;
+    }
+    hold(upload, file.why_not + ": user.glancefs.upload sends it, rm discards it");
+    failures_.remember(node_of_image(upload->id()),
+                       std::make_exception_ptr(std::runtime_error(file.why_not)));
   }
-}
-
-void Uploads::take_up(std::unique_ptr<cache::Spool> spool) {
-  const cache::SpoolRecord record = spool->record();
-  const bool unfinished = record.state == cache::SpoolState::kWriting;
-  const bool local = is_local_name(record.name);
-  if (config_.recover == Recover::kDiscard) return drop(*spool, "recover=discard");
-  if (unfinished && spool->size() == 0) return drop(*spool, "nothing had been written");
-  if (local && age(record.changed) >= kLocalLife) return drop(*spool, "a temporary file of old");
-
-  client::Image image = image_of_record(record);
-  image.owner = config_.project_id;
-  log::info("{}/{}: found in the journal, {} bytes", record.directory, log::printable(record.name),
-            spool->size());
-  const auto upload = add(std::move(spool), std::move(image), record.found);
-  succession_.step_behind(*upload);
-  if (local) return schedule(upload, kLocalLife - age(record.changed));
-  if (!unfinished && config_.recover == Recover::kAuto) return schedule(upload, {});
-  const std::string why = unfinished
-                              ? "the mount ended while this was being written; it may be half of it"
-                              : "kept by recover=keep";
-  hold(upload, why + ": user.glancefs.upload sends it, rm discards it");
-  failures_.remember(node_of_image(record.image_id),
-                     std::make_exception_ptr(std::runtime_error(why)));
-}
-
-// Bytes that nobody will ask for; what an upload cut short has left at Glance goes with them.
-void Uploads::drop(cache::Spool& spool, const std::string& why) {
-  const cache::SpoolRecord record = spool.record();
-  log::warning("{}/{}: {} bytes found in the journal are removed: {}", record.directory,
-               log::printable(record.name), spool.size(), why);
-  // The first listing may hold it already. What was to replace an image is hidden until it does.
-  using enum Publisher::Withdraw;
-  const auto what = record.replaces.empty() ? kUnfinished : kUnseen;
-  if (record.state != cache::SpoolState::kWriting && !record.found &&
-      publisher_.withdraw(record.image_id, what, ending_.get_token())) {
-    tree_.erase(record.image_id);
-  }
-  spool.discard();
 }
 
 // Programs leave temporary files behind when they are killed.
 void Uploads::expire(const std::shared_ptr<Upload>& upload) {
-  const auto left = kLocalLife - age(upload->recorded());
+  const milliseconds left = local_life_left(upload->recorded());
   if (left > milliseconds(0) || upload->has_writers()) {
     return schedule(upload, std::max<milliseconds>(left, std::chrono::hours(1)));
   }

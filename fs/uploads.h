@@ -105,8 +105,6 @@ class Uploads {
  private:
   std::shared_ptr<Upload> add(std::shared_ptr<cache::Spool> spool, client::Image image, bool found);
   void recover();
-  void take_up(std::unique_ptr<cache::Spool> spool);
-  void drop(cache::Spool& spool, const std::string& why);
   void expire(const std::shared_ptr<Upload>& upload);
   void run(const std::shared_ptr<Upload>& upload, const std::stop_token& stop);
   void check_valid(Upload& upload, const client::Image& image);

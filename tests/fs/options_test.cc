@@ -136,6 +136,17 @@ TEST(ParseOptions, WhereUploadsGo) {
   EXPECT_THAT(error_of("stores=fast,slow"), HasSubstr("stores=fast:slow"));
 }
 
+TEST(ParseOptions, WhatBecomesOfImagesThatAreWrittenOver) {
+  EXPECT_TRUE(parse("overwrite=replace").replace);
+  EXPECT_FALSE(parse("overwrite=replace,overwrite=no").replace);
+  EXPECT_EQ(parse("replaced=delete").replaced, Replaced::kDelete);
+  EXPECT_EQ(parse("replaced=delete,replaced=hide").replaced, Replaced::kHide);
+  EXPECT_THAT(error_of("overwrite=yes"), HasSubstr("expected no or replace"));
+  EXPECT_THAT(error_of("replaced=keep"), HasSubstr("expected hide or delete"));
+  EXPECT_THAT(error_of("overwrite=replace,replaced=delete,delete=no"), HasSubstr("delete=no"));
+  EXPECT_TRUE(parse("overwrite=replace,replaced=hide,delete=no").replace);
+}
+
 TEST(ParseOptions, EveryValueArrives) {
   const Options options = parse(
       "uid=7,gid=8,umask=077,nodelete,hidden,xattrs=settable,cache-dir=c,cache-size=10G,"
