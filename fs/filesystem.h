@@ -230,10 +230,13 @@ class Filesystem {
   void release(std::unique_ptr<Handle> handle) noexcept;
   /// The mount ends while the file is open: what a program was writing is not taken for whole.
   void abandon(std::unique_ptr<Handle> handle) noexcept;
-  /// EACCES, EPERM (protected), EBUSY, EISDIR, ENOENT, EROFS.
+  /// Deletes the image, or forgets the file. EACCES (not ours), EPERM (protected, not allowed),
+  /// EBUSY (in use), ENOENT (also: renamed or hidden elsewhere meanwhile), EROFS.
   void unlink(NodeId parent, std::string_view name, std::stop_token stop);
   /// Within a directory the image's name changes, between directories its visibility. `flags` as
-  /// renameat2(2). EEXIST, EACCES, EPERM, EINVAL, EROFS; never EXDEV, since mv would then copy.
+  /// renameat2(2). An image that has the name is replaced if Config::replace says so. EEXIST,
+  /// EACCES, EPERM, EBUSY, EINVAL, ENOENT, ENAMETOOLONG, EILSEQ, EROFS, and what flush() throws;
+  /// never EXDEV, since mv would then copy. What it throws has changed nothing.
   void rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
               unsigned flags, std::stop_token stop);
   /// `handle` may be null. EPERM (size of an image, foreign owner), EACCES, EROFS.

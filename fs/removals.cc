@@ -64,14 +64,34 @@ void Removals::take_place(const std::string& id, const Image& heir, std::stop_to
     throw_errno(EPERM,
                 "image " + id + " has been protected meanwhile, it stays beside the new one");
   }
-  if (config_.replaced == Replaced::kHide) return hide(id, std::move(stop));
   try {
-    remove(*old, stop);
+    retire(*old, std::move(stop));
+  } catch (...) {
+    if (!has_left(id)) throw;
+  }
+}
+
+void Removals::retire(const Image& old, std::stop_token stop) {
+  if (config_.replaced == Replaced::kHide) return hide(old.id, std::move(stop));
+  try {
+    remove(old, stop);
   } catch (const std::system_error& error) {
-    if (error.code() == std::errc::no_such_file_or_directory) return;
     if (error.code() != std::errc::device_or_resource_busy) throw;
-    log::info("image {} is in use, it is hidden instead of deleted: {}", id, error.what());
-    hide(id, std::move(stop));
+    log::info("image {} is in use, it is hidden instead of deleted: {}", old.id, error.what());
+    hide(old.id, std::move(stop));
+  }
+}
+
+// An answer may have been lost although all went well.
+bool Removals::has_left(const std::string& id) noexcept {
+  try {
+    const std::optional<Image> now = images_.show(id, {});
+    if (!now) tree_.erase(id);
+    if (now && now->hidden) tree_.put(std::make_shared<const Image>(*now));
+    return !now || now->hidden;
+  } catch (const std::exception& error) {
+    log::debug("what became of image {}: {}", id, error.what());
+    return false;
   }
 }
 

@@ -44,7 +44,9 @@ class Removals {
   void take_place(const std::string& id, const client::Image& heir, std::stop_token stop);
 
  private:
+  void retire(const client::Image& old, std::stop_token stop);
   void hide(const std::string& id, std::stop_token stop);
+  bool has_left(const std::string& id) noexcept;
 
   const RemovalsConfig config_;
   client::Images& images_;

@@ -444,6 +444,20 @@ TEST_F(Replacing, ARenameOverWhatCannotBeHiddenIsUndone) {
   expect_untouched();
 }
 
+TEST_F(Replacing, ALostAnswerIsNoRefusal) {
+  rig_.copy_in("private", "b", "new");
+  rig_.images.hold(Call::kUpdate);
+  rig_.images.fail(Call::kUpdate, http(Operation::kUpdate, 504), 1, 1);
+  auto renaming = std::async(std::launch::async, [&] { return rename_error("b", "a"); });
+  ASSERT_TRUE(rig_.images.wait_for_waiting(Call::kUpdate, 1));
+  rig_.images.release(Call::kUpdate, 1);
+  ASSERT_TRUE(rig_.images.wait_for_calls(Call::kUpdate, 2));
+  rig_.images.edit(old_, [](client::Image& image) { image.hidden = true; });
+  rig_.images.release(Call::kUpdate);
+  EXPECT_EQ(renaming.get(), 0);
+  expect_replaced("new");
+}
+
 TEST_F(Replacing, AnOlderImageTakesTheNameOfANewerOne) {
   rig_.images.add("a", "newer");
   rig_.restart();

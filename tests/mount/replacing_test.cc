@@ -119,6 +119,79 @@ TEST_F(Replacing, ARefusedUploadLeavesTheOldImageAndIsSentLater) {
   expect_replaced();
 }
 
+devcloud::Fault fault(const char* method, devcloud::Fault::Kind kind, std::uint64_t after = 0) {
+  devcloud::Fault fault;
+  fault.kind = kind;
+  fault.method = method;
+  fault.after = after;
+  fault.times = 1;
+  return fault;
+}
+
+devcloud::Fault refusal(const char* method, int status, int times, int skip = 0) {
+  auto fault = devcloud::answer_fault(status, R"({"message": "no"})",
+                                      {{"Content-Type", "application/json"}});
+  fault.method = method;
+  fault.path = std::string(method) == "POST" ? "/v2/images$" : "/v2/images/";
+  fault.times = times;
+  fault.skip = skip;
+  return fault;
+}
+
+struct Trouble {
+  const char* name;
+  devcloud::Fault fault;
+  const char* error;   ///< what cp says; "": nothing, it replaces the image all the same
+  bool named = false;  ///< then: whether the new image has the name already
+};
+
+void PrintTo(const Trouble& each, std::ostream* out) { *out << each.name; }
+
+class ReplacingInTrouble : public Replacing, public testing::WithParamInterface<Trouble> {};
+
+TEST_P(ReplacingInTrouble, EndsWithOneWholeImageUnderTheName) {
+  mount("overwrite=replace");
+  const int id = cloud_.add_fault(GetParam().fault);
+  const Result result = sh("cp $D/source $M/private/a");
+  EXPECT_GT(cloud_.fault_hits(id), 0);
+  if (std::string_view(GetParam().error).empty()) {
+    EXPECT_EQ(result.code, 0) << result.output << reason("private/a");
+    return expect_replaced();
+  }
+  EXPECT_NE(result.code, 0);
+  EXPECT_THAT(result.output, HasSubstr(GetParam().error));
+  EXPECT_FALSE(cloud_.image(old_)->hidden);
+  EXPECT_EQ(read_file(mount_point_ + "/private/a"), GetParam().named ? source_ : kOld);
+  EXPECT_THAT(pending(), HasSubstr("failed"));
+  cloud_.clear_faults();
+  unmount();
+  mount("overwrite=replace");
+  EXPECT_TRUE(eventually([&] { return pending().empty(); })) << pending();
+  expect_replaced();
+}
+
+using Kind = devcloud::Fault::Kind;
+
+INSTANTIATE_TEST_SUITE_P(
+    Faults, ReplacingInTrouble,
+    testing::Values(Trouble{"ResetInTheMiddle", fault("PUT", Kind::kRequestReset, 100'000), ""},
+                    Trouble{"UploadAnswerLost", fault("PUT", Kind::kLoseAnswer), ""},
+                    Trouble{"CreateUnavailable", refusal("POST", 503, 1), ""},
+                    Trouble{"CreateRefused", refusal("POST", 403, -1), "Permission denied"},
+                    Trouble{"NamingAnswerLost", fault("PATCH", Kind::kLoseAnswer), ""},
+                    Trouble{"NamingUnavailable", refusal("PATCH", 503, -1), "Input/output error"},
+                    Trouble{"NamingRefused", refusal("PATCH", 403, -1), "Permission denied"},
+                    Trouble{"HidingUnavailable", refusal("PATCH", 503, -1, 1), "Input/output error",
+                            true}),
+    [](const auto& each) { return each.param.name; });
+
+TEST_F(Replacing, AnImageInUseIsHiddenInsteadOfDeleted) {
+  mount("overwrite=replace,replaced=delete");
+  cloud_.add_fault(refusal("DELETE", 409, -1));
+  EXPECT_EQ(sh("cp $D/source $M/private/a").code, 0);
+  expect_replaced();
+}
+
 TEST_F(Replacing, EmptyingAnImageIsNotReplacingIt) {
   mount("overwrite=replace,upload-delay=0");
   EXPECT_EQ(sh(": > $M/private/a").code, 0);
