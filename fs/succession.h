@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stop_token>
+#include <string>
 
 #include "client/images.h"
 #include "fs/failures.h"
@@ -24,7 +25,8 @@ class Succession {
         removals_(removals),
         failures_(failures) {}
 
-  /// `image`, which `upload` has become, was hidden until it is right: from now on lists show it.
+  /// `image`, which `upload` has become, was hidden until it is right. It is offered to the members
+  /// of the one it replaces, and from now on lists show it.
   void take_name(Upload& upload, client::Image& image, std::stop_token stop);
   /// Then what had the name before goes. When Glance refuses that for good, it stays beside the new
   /// one and the reason is kept for it; what may pass is thrown.
@@ -37,6 +39,12 @@ class Succession {
   void step_behind(const Upload& upload);
 
  private:
+  void offer_to_members(const std::string& old, const client::Image& image,
+                        const std::stop_token& stop);
+  /// Does `action`; a refusal for good is only recorded, for the image `id`.
+  template <typename Action>
+  void unless_refused(const std::string& id, Action&& action);
+
   client::Images& images_;
   Tree& tree_;
   Turns& turns_;

@@ -36,14 +36,14 @@ class Replacing : public RigTest {
   NodeId directory() { return rig_.directory_node("private"); }
   // As the kernel: what is stale is looked up again, once.
   std::pair<NodeId, Opened> open(const std::string& name, int flags = O_WRONLY | O_TRUNC,
-                                 Caller caller = kWriter) {
-    NodeId node = rig_.node("private", name);
+                                 Caller caller = kWriter, const std::string& where = "private") {
+    NodeId node = rig_.node(where, name);
     try {
       return {node, files().open(node, flags, caller, {})};
     } catch (const std::system_error& error) {
       if (error.code().value() != ESTALE) throw;
     }
-    node = rig_.node("private", name);
+    node = rig_.node(where, name);
     return {node, files().open(node, flags, caller, {})};
   }
   int close(Opened& file) {
@@ -318,6 +318,34 @@ TEST_F(Replacing, TheNewImageHasWhatWasSetOnTheOldOne) {
   EXPECT_EQ(image.min_disk, 10U);
   EXPECT_EQ(image.min_ram, 512U);
   EXPECT_EQ(image.disk_format, "raw") << "the bytes say";
+}
+
+TEST_F(Replacing, TheNewImageIsOfferedToTheSameProjects) {
+  using enum client::MemberStatus;
+  rig_.images.edit(old_,
+                   [](client::Image& image) { image.visibility = client::Visibility::kShared; });
+  rig_.images.set_member(old_, "p1", kAccepted);
+  rig_.images.set_member(old_, "p2", kRejected);
+  rig_.restart();
+  auto [node, file] = open("a", O_WRONLY | O_TRUNC, kWriter, "shared");
+  write(file, 0, "new");
+  EXPECT_EQ(close(file), 0);
+  EXPECT_THAT(rig_.images.members(new_id(), {}),
+              UnorderedElementsAre(client::Member{.project = "p1", .status = kPending},
+                                   client::Member{.project = "p2", .status = kPending}));
+}
+
+TEST_F(Replacing, AProjectThatMayNotShareReplacesAllTheSame) {
+  rig_.images.edit(old_,
+                   [](client::Image& image) { image.visibility = client::Visibility::kShared; });
+  rig_.images.set_member(old_, "p1", client::MemberStatus::kAccepted);
+  rig_.images.fail(Call::kMembers, http(Operation::kAction, 403, "policy"), 9);
+  rig_.restart();
+  auto [node, file] = open("a", O_WRONLY | O_TRUNC, kWriter, "shared");
+  write(file, 0, "new");
+  EXPECT_EQ(close(file), 0);
+  EXPECT_TRUE(old_image().hidden);
+  EXPECT_FALSE(new_image().hidden);
 }
 
 TEST(Inheritance, LeavesOutWhatTellsOfTheOldBytes) {
