@@ -31,6 +31,7 @@ struct SpoolRecord {
   std::string image_id;         ///< the image's own UUID, chosen before the create
   bool found = false;           ///< the image was there without data; somebody else had made it
   std::string directory, name;  ///< where the program put it: "private", "a.img"
+  std::string replaces;         ///< UUID of the image whose place it is to take; empty: none
   /// What was set on the file meanwhile, in the caller's terms; order kept.
   std::vector<std::pair<std::string, std::string>> properties;
   SpoolState state = SpoolState::kWriting;

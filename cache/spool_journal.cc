@@ -95,6 +95,7 @@ std::string encode(const SpoolRecord& record) {
     put(bytes, value);
   }
   put(bytes, std::uint64_t{record.found ? 1U : 0U});
+  put(bytes, record.replaces);
   return bytes + hash_of(bytes);
 }
 
@@ -118,8 +119,9 @@ std::optional<SpoolRecord> decode(const std::string& bytes) {
     std::string key = fields.text();
     record.properties.emplace_back(std::move(key), fields.text());
   }
-  // The first records ended here.
+  // The first records ended here, later ones after the next field.
   record.found = fields.good() && !fields.at_end() && fields.number() != 0;
+  if (fields.good() && !fields.at_end()) record.replaces = fields.text();
   if (!fields.at_end()) return std::nullopt;
   return record;
 }

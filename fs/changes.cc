@@ -1,15 +1,13 @@
 #include "fs/changes.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-
-#include <cstdio>
 
 #include "base/fd.h"
 #include "client/import_state.h"
 #include "fs/destination.h"
-#include "fs/names.h"
+#include "fs/stat.h"
+#include "fs/unfinished.h"
 #include "fs/xattrs.h"
 
 namespace glancefs::fs {
@@ -24,16 +22,6 @@ std::string_view key_of_xattr(std::string_view name) {
 
 }  // namespace
 
-Node Changes::existing(NodeId directory, std::string_view name) const {
-  if (config_.read_only) throw_errno(EROFS, "mounted read-only");
-  if (directory == kRootNode || directory == kControlNode) {
-    throw_errno(EPERM, "this is part of the mount, not an image");
-  }
-  const std::optional<Node> node = tree_.find(directory, name);
-  if (!node) throw_errno(ENOENT, "there is no image of this name");
-  return *node;
-}
-
 Node Changes::changeable(NodeId node) const {
   if (config_.read_only) throw_errno(EROFS, "mounted read-only");
   if (node < kFirstImageNode) throw_errno(EPERM, "this is part of the mount, not an image");
@@ -47,58 +35,6 @@ void Changes::update(const Node& node, const std::vector<client::Change>& change
                      std::stop_token stop) {
   client::Image image = images_.update(node.image->id, changes, std::move(stop));
   tree_.put(std::make_shared<const client::Image>(std::move(image)));
-}
-
-void Changes::unlink(NodeId parent, std::string_view name, std::stop_token stop) {
-  const Node node = existing(parent, name);
-  if (!config_.allow_delete) throw_errno(EPERM, "mounted with delete=no");
-  if (node.upload) return uploads_.remove(node.upload, std::move(stop));
-  if (node.image->is_protected) throw_errno(EPERM, "the image is protected");
-  const Turns::Turn turn = turns_.take(node.id, stop);
-  images_.remove(node.image->id, std::move(stop));
-  web_imports_.removed(node.image->id);
-  tree_.erase(node.image->id);
-  uploads_.settlements().image_removed(node.image->id);
-}
-
-void Changes::rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
-                     unsigned flags, std::stop_token stop) {
-  if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE)) != 0) {
-    throw_errno(EINVAL, "images cannot be exchanged");
-  }
-  const Node node = existing(from, name);
-  const auto visibility = visibility_of_directory(to);
-  if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
-  if (const auto target = tree_.find(to, new_name)) {
-    if (target->id == node.id) return;
-    throw_errno(EEXIST, "there is an image of this name, and images are never replaced");
-  }
-  const std::string image_name = new_image_name(new_name);
-  if (node.upload) return rename_upload(node, to, image_name, std::move(stop));
-
-  const Turns::Turn turn = turns_.take(node.id, stop);
-  std::vector<client::Change> changes;
-  if (node.image->name != image_name) changes.push_back({.key = "name", .value = image_name});
-  if (node.image->visibility != *visibility) {
-    changes.push_back({.key = "visibility", .value = std::string(to_string(*visibility))});
-  }
-  if (!changes.empty()) update(node, changes, std::move(stop));
-}
-
-// rsync writes ".NAME.XXXXXX" and then gives it its name: that is the moment the file is whole, and
-// the last one at which an error reaches the program.
-void Changes::rename_upload(const Node& node, NodeId to, const std::string& image_name,
-                            std::stop_token stop) {
-  Upload& upload = *node.upload;
-  const bool named = upload.is_local() && !is_local_name(image_name);
-  const bool whole = named && !upload.has_writers() && upload.dirty() && !upload.held();
-  upload.move(to, image_name, whole);
-  tree_.put(std::make_shared<const client::Image>(upload.image()), node.upload);
-  if (!named) return;
-  if (whole || (upload.dirty() && upload.wait_for_writers(Uploads::kReleaseTime))) {
-    return uploads_.publish(node.upload, std::move(stop));
-  }
-  uploads_.publish_later(node.upload);
 }
 
 // The owner's write bit is Glance's protection, which is against deletion.
@@ -118,7 +54,10 @@ void Changes::set_size(NodeId node, std::uint64_t size) {
     known.upload->truncate(size);
     return uploads_.publish_later(known.upload);
   }
-  if (known.image->size != size) throw_errno(EPERM, "the bytes of an image never change");
+  if (readable_size(*known.image) == size) return;
+  if (!known.ours) throw_errno(EACCES, "the image belongs to project " + known.image->owner);
+  if (is_being_written(*known.image)) throw_errno(EBUSY, "the image is being written elsewhere");
+  throw_errno(EPERM, "the bytes of an image never change");
 }
 
 // Of a file being written they say where it shall go. Refused here, a program that copies

@@ -1,4 +1,4 @@
-// Changes to images: extended attributes, names, visibility, protection, deletion.
+// Changes to images: extended attributes and protection.
 #pragma once
 
 #include <stop_token>
@@ -9,24 +9,19 @@
 #include "fs/tree.h"
 #include "fs/turns.h"
 #include "fs/uploads.h"
-#include "fs/web_imports.h"
 
 namespace glancefs::fs {
 
 /// Thread-safe. The methods are those of Filesystem; all references outlive it.
 class Changes {
  public:
-  Changes(const Config& config, client::Images& images, Tree& tree, Uploads& uploads,
-          WebImports& web_imports)
+  Changes(const Config& config, client::Images& images, Tree& tree, Turns& turns, Uploads& uploads)
       : config_(config),
         images_(images),
         tree_(tree),
-        uploads_(uploads),
-        web_imports_(web_imports) {}
+        turns_(turns),
+        uploads_(uploads) {}
 
-  void unlink(NodeId parent, std::string_view name, std::stop_token stop);
-  void rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
-              unsigned flags, std::stop_token stop);
   void set_mode(NodeId node, mode_t mode, std::stop_token stop);
   void set_size(NodeId node, std::uint64_t size);
   void set_xattr(NodeId node, std::string_view name, std::string_view value, XattrMode mode,
@@ -34,21 +29,16 @@ class Changes {
   void remove_xattr(NodeId node, std::string_view name, std::stop_token stop);
 
  private:
-  /// The image `name` in `directory`. ENOENT, EISDIR, EPERM (a directory of ours), EROFS.
-  Node existing(NodeId directory, std::string_view name) const;
   /// ENOENT, EROFS.
   Node changeable(NodeId node) const;
-  void rename_upload(const Node& node, NodeId to, const std::string& image_name,
-                     std::stop_token stop);
   client::Change stores_change(std::string_view value, std::stop_token stop);
   void update(const Node& node, const std::vector<client::Change>& changes, std::stop_token stop);
 
   const Config& config_;
   client::Images& images_;
   Tree& tree_;
+  Turns& turns_;
   Uploads& uploads_;
-  WebImports& web_imports_;
-  Turns turns_;
 };
 
 }  // namespace glancefs::fs

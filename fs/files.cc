@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "client/import_state.h"
 #include "fs/handles.h"
-#include "fs/names.h"
+#include "fs/new_name.h"
+#include "fs/unfinished.h"
 
 namespace glancefs::fs {
 namespace {
@@ -93,7 +94,7 @@ Opened Files::open(NodeId node, int flags, const Caller& caller, std::stop_token
   if (known->upload) return open_upload(*known, flags, caller);
   const std::optional<Node> confirmed = catalogue_.confirmed(*known, stop);
   if (!confirmed) throw_errno(ENOENT, "the image is gone");
-  if (wants_to_write(flags)) return open_for_writing(*confirmed, flags, caller);
+  if (wants_to_write(flags)) return open_for_writing(*confirmed, flags, caller, stop);
   return open_image(*confirmed, stop);
 }
 
@@ -145,11 +146,21 @@ Opened Files::open_image(const Node& node, const std::stop_token& stop) {
   return opened;
 }
 
-Opened Files::open_for_writing(const Node& node, int flags, const Caller& caller) {
+Opened Files::open_for_writing(const Node& node, int flags, const Caller& caller,
+                               const std::stop_token& stop) {
   const client::Image& image = *node.image;
+  const bool empties = (flags & O_TRUNC) != 0 && (flags & O_ACCMODE) != O_RDONLY;
+  if (config_.replace && empties && image.status != Status::kQueued) {
+    uploads_.removals().check_replaceable(node);
+    uploads_.begin_replacing(image, caller.pid, stop);
+    throw_errno(ESTALE, "the name leads to a new file now");
+  }
   if (!node.ours) throw_errno(EACCES, "image " + image.id + " belongs to another project");
   switch (image.status) {
     case Status::kQueued:
+      if (is_poisoned(image)) {
+        throw_errno(EPERM, "image " + image.id + " takes no data any more; remove it");
+      }
       if (!import_waits(image)) break;
       [[fallthrough]];
     case Status::kSaving:
@@ -170,11 +181,18 @@ std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int 
   if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
   if (const auto existing = tree_.find(parent, name)) {
     if ((flags & O_EXCL) != 0) throw_errno(EEXIST, "there is an image of this name");
-    return {*existing, open(existing->id, flags, caller, std::move(stop))};
+    try {
+      return {*existing, open(existing->id, flags, caller, stop)};
+    } catch (const std::system_error& error) {
+      const auto other = tree_.find(parent, name);
+      if (error.code().value() != ESTALE || !other || other->id == existing->id) throw;
+      return {*other, open(other->id, flags, caller, std::move(stop))};
+    }
   }
   if (config_.read_only) throw_errno(EROFS, "mounted read-only");
-  const std::string image_name = new_image_name(name);
-  const std::shared_ptr<Upload> upload = uploads_.create(*visibility, image_name);
+  const std::string image_name = new_image_name(tree_, name);
+  const std::shared_ptr<Upload> upload =
+      uploads_.create({.visibility = *visibility, .name = image_name, .replaces = {}});
   const std::optional<Node> node = tree_.by_id(upload->id());
   if (!node) throw_errno(ESTALE, "the file was removed while it was made");
   return {*node, open_upload(*node, flags & ~O_TRUNC, caller)};
@@ -256,7 +274,7 @@ void Files::flush(Handle& handle, const Caller& caller, std::stop_token stop) {
 // A dead program closes its files, too. What it had written is not what it was to be.
 void Files::give_up(const UploadHandle& file) {
   if (file.upload->state() == Upload::State::kDone) return;
-  file.upload->hold("the program that wrote it was killed before it closed the file");
+  uploads_.hold(file.upload, "the program that wrote it was killed before it closed the file");
 }
 
 // Somebody who can only read a file makes it durable: sync(1), by hand or at the end of a script.
@@ -292,7 +310,12 @@ void Files::release(std::unique_ptr<Handle> handle) noexcept {
 void Files::abandon(std::unique_ptr<Handle> handle) noexcept {
   auto* file = dynamic_cast<UploadHandle*>(handle.get());
   if (file == nullptr) return release(std::move(handle));
-  if (file->writable) file->upload->close_writer();
+  if (!file->writable) return;
+  // Whatever else has become of it: nobody has said that it is whole.
+  if (file->upload->state() != Upload::State::kDone) {
+    file->upload->hold("the mount ended while a program had it open for writing");
+  }
+  file->upload->close_writer();
 }
 
 }  // namespace glancefs::fs

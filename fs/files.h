@@ -53,10 +53,11 @@ class Files {
   void abandon(std::unique_ptr<Handle> handle) noexcept;
 
  private:
-  static void give_up(const UploadHandle& file);
+  void give_up(const UploadHandle& file);
   static Opened open_upload(const Node& node, int flags, const Caller& caller);
   Opened open_image(const Node& node, const std::stop_token& stop);
-  Opened open_for_writing(const Node& node, int flags, const Caller& caller);
+  Opened open_for_writing(const Node& node, int flags, const Caller& caller,
+                          const std::stop_token& stop);
 
   const Config& config_;
   Tree& tree_;

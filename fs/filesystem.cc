@@ -13,9 +13,11 @@
 #include "fs/local_xattrs.h"
 #include "fs/names.h"
 #include "fs/open_nodes.h"
+#include "fs/renames.h"
 #include "fs/stat.h"
 #include "fs/status.h"
 #include "fs/tree.h"
+#include "fs/turns.h"
 #include "fs/uploads.h"
 #include "fs/warm_up.h"
 #include "fs/web_imports.h"
@@ -72,8 +74,10 @@ struct Filesystem::Parts {
                                .import_patience = config.import_patience,
                                .usual = config.upload_to},
                  .recover = config.recover,
-                 .fallback_format = config.fallback_format},
-                images, store, spools, tree, failures),
+                 .fallback_format = config.fallback_format,
+                 .replaced = config.replaced,
+                 .removed = [this](const std::string& id) { removed(id); }},
+                images, store, spools, tree, turns, failures),
         web_imports(
             {.allowed = config.import_links,
              .read_only = config.read_only,
@@ -81,7 +85,8 @@ struct Filesystem::Parts {
              .watch = {.poll_interval = config.upload_pause, .patience = config.import_patience}},
             images, tree, uploads.formats(), failures),
         files(config, tree, catalogue, fetcher, uploads, control),
-        changes(config, images, tree, uploads, web_imports),
+        changes(config, images, tree, turns, uploads),
+        renames(config, images, tree, turns, uploads),
         warm_up(fetcher, failures),
         local_xattrs(config, tree, catalogue, fetcher, warm_up, uploads, web_imports, store,
                      failures) {
@@ -98,6 +103,11 @@ struct Filesystem::Parts {
     control.add("errors", [this] { return failures.text(); });
   }
 
+  /// An image was deleted here.
+  void removed(const std::string& id) {
+    web_imports.removed(id);
+    catalogue.removed(id);
+  }
   std::string how_read() const {
     const Lock lock(read_mode_mutex);
     return read_mode;
@@ -114,13 +124,14 @@ struct Filesystem::Parts {
     return {.node = node, .attributes = stat.directory(node), .valid = kFixed};
   }
 
-  /// Keeps the reason of a failure with the file it is about, too: the kernel only knows the
-  /// directory.
+  /// Keeps the reason of a failure with the directory, which is all the kernel knows, and with the
+  /// file it is about; also of what is no trouble to others.
   template <typename Action>
   void explained(NodeId parent, std::string_view name, Action&& action) {
     try {
       std::forward<Action>(action)();
     } catch (...) {
+      failures.remember(parent, std::current_exception());
       if (const auto node = tree.find(parent, name)) {
         failures.remember(node->id, std::current_exception());
       }
@@ -140,11 +151,13 @@ struct Filesystem::Parts {
   std::unique_ptr<KeptCatalogue> kept;  ///< null: nothing is kept
   Catalogue catalogue;
   Fetcher fetcher;
+  Turns turns;
   Uploads uploads;
   WebImports web_imports;
   Files files;
   OpenNodes open_nodes;
   Changes changes;
+  Renames renames;
   WarmUp warm_up;
   LocalXattrs local_xattrs;
   mutable Mutex read_mode_mutex;
@@ -332,16 +345,14 @@ void Filesystem::abandon(std::unique_ptr<Handle> handle) noexcept {
 }
 
 void Filesystem::unlink(NodeId parent, std::string_view name, std::stop_token stop) {
-  const std::optional<Node> node = parts_->tree.find(parent, name);
-  if (node) parts_->open_nodes.unlink(node->id);
-  parts_->explained(parent, name, [&] { parts_->changes.unlink(parent, name, std::move(stop)); });
-  if (node) parts_->catalogue.removed(node->image->id);
+  if (const auto node = parts_->tree.find(parent, name)) parts_->open_nodes.unlink(node->id);
+  parts_->explained(parent, name, [&] { parts_->renames.unlink(parent, name, std::move(stop)); });
 }
 
 void Filesystem::rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
                         unsigned flags, std::stop_token stop) {
   parts_->explained(from, name, [&] {
-    parts_->changes.rename(from, name, to, new_name, flags, std::move(stop));
+    parts_->renames.rename(from, name, to, new_name, flags, std::move(stop));
   });
 }
 
@@ -379,6 +390,8 @@ void Filesystem::remove_xattr(NodeId node, std::string_view name, std::stop_toke
 
 int Filesystem::explain(std::string_view operation, NodeId node,
                         std::exception_ptr reason) noexcept {
+  // No failure: the kernel asks for the name again and opens what it leads to by now.
+  if (operation == "open" && errno_of(reason) == ESTALE) return ESTALE;
   return parts_->failures.record(operation, node, reason);
 }
 

@@ -25,6 +25,7 @@
 #include "fs/destination.h"
 #include "fs/disk_format.h"
 #include "fs/recover.h"
+#include "fs/replaced.h"
 #include "fs/verify.h"
 #include "fs/xattr_list.h"
 
@@ -133,6 +134,8 @@ struct Config {
   bool read_only = false;
   bool show_hidden = false;
   bool allow_delete = true;
+  bool replace = false;  ///< images can be written over, by new ones
+  Replaced replaced = Replaced::kHide;
   XattrList xattrs = XattrList::kAll;
   uid_t uid = 0;
   gid_t gid = 0;
@@ -223,7 +226,8 @@ class Filesystem {
   /// As find(), and asks the cloud about a name that is not known. Entry{} when there is none.
   Entry lookup(NodeId parent, std::string_view name, std::stop_token stop);
   /// `flags` as open(2). EACCES, EPERM (writing an active image), ENODATA (queued), EBUSY (being
-  /// written elsewhere), EROFS, ESTALE. Who opens it matters for writing only.
+  /// written elsewhere), EROFS. ESTALE: the name leads to another node by now; the kernel then asks
+  /// for it and opens what it leads to. Who opens it matters for writing only.
   Opened open(NodeId node, int flags, Caller caller, std::stop_token stop);
   /// A new image, still local. EEXIST, EACCES, EROFS, EILSEQ, ENAMETOOLONG, ENOSPC.
   std::pair<Entry, Opened> create(NodeId parent, std::string_view name, int flags, Caller caller,
@@ -254,10 +258,13 @@ class Filesystem {
   void release(std::unique_ptr<Handle> handle) noexcept;
   /// The mount ends while the file is open: what a program was writing is not taken for whole.
   void abandon(std::unique_ptr<Handle> handle) noexcept;
-  /// EACCES, EPERM (protected), EBUSY, EISDIR, ENOENT, EROFS.
+  /// Deletes the image, or forgets the file. EACCES (not ours), EPERM (protected, not allowed),
+  /// EBUSY (in use), ENOENT (also: renamed or hidden elsewhere meanwhile), EROFS.
   void unlink(NodeId parent, std::string_view name, std::stop_token stop);
   /// Within a directory the image's name changes, between directories its visibility. `flags` as
-  /// renameat2(2). EEXIST, EACCES, EPERM, EINVAL, EROFS; never EXDEV, since mv would then copy.
+  /// renameat2(2). An image that has the name is replaced if Config::replace says so. EEXIST,
+  /// EACCES, EPERM, EBUSY, EINVAL, ENOENT, ENAMETOOLONG, EILSEQ, EROFS, and what flush() throws;
+  /// never EXDEV, since mv would then copy. What it throws has changed nothing.
   void rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
               unsigned flags, std::stop_token stop);
   /// `handle` may be null. EPERM (size of an image, foreign owner), EACCES, EROFS.

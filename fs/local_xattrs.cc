@@ -10,6 +10,7 @@
 #include "fs/blocks.h"
 #include "fs/files.h"
 #include "fs/image_fields.h"
+#include "fs/unfinished.h"
 #include "fs/upload.h"
 
 namespace glancefs::fs {
@@ -20,8 +21,13 @@ std::string flag_text(bool flag) { return flag ? "1" : "0"; }
 }  // namespace
 
 std::optional<std::string> LocalXattrs::get(NodeId node, std::string_view name) const {
-  if (name == "error") return failures_.last(node);
   const std::optional<Node> known = tree_.node(node);
+  if (name == "error") {
+    auto reason = failures_.last(node);
+    if (reason || !known || known->upload) return reason;
+    std::string stuck = stuck_reason(*known->image, std::chrono::system_clock::now());
+    return stuck.empty() ? std::nullopt : std::optional(std::move(stuck));
+  }
   if (!known) return std::nullopt;
   if (name == "cached") return known->upload ? "100%" : cached(*known->image);
   if (name == "progress") {

@@ -84,6 +84,8 @@ Config filesystem_config(const Options& options, const Paths& paths, const clien
   config.read_only = options.read_only;
   config.show_hidden = options.hidden;
   config.allow_delete = options.removal;
+  config.replace = options.replace;
+  config.replaced = options.replaced;
   config.xattrs = options.xattrs;
   config.fallback_format = {.disk_format = options.disk_format,
                             .container_format = options.container_format};

@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "base/fd.h"
 #include "client/images.h"
 
 // Why unescape_name(escape_name(x)) == x. escape_name() writes each byte of x either as itself or
@@ -190,15 +189,6 @@ int check_new_name(std::string_view name) {
     i += length;
   }
   return characters > kNameCharacters ? ENAMETOOLONG : 0;
-}
-
-std::string new_image_name(std::string_view file_name) {
-  std::string name = unescape_name(file_name);
-  if (const int error = check_new_name(name)) throw_errno(error, "Glance takes no such name");
-  if (escape_name(name) != file_name) {
-    throw_errno(EINVAL, "names of this form stand for images that exist");
-  }
-  return name;
 }
 
 bool valid_utf8(std::string_view text) {

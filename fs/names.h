@@ -42,10 +42,6 @@ std::optional<std::string> alias_id(std::string_view file_name);
 /// which Glance refuses (EILSEQ), at most 255 characters (ENAMETOOLONG). 0 or the errno.
 int check_new_name(std::string_view name);
 
-/// The name of the image that a new file, or a renamed one, called `file_name` stands for. Throws
-/// what check_new_name() says, and EINVAL for names that always mean ids.
-std::string new_image_name(std::string_view file_name);
-
 /// Whether `text` is valid UTF-8 (no surrogates, nothing overlong).
 bool valid_utf8(std::string_view text);
 

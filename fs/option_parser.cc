@@ -176,6 +176,9 @@ ParsedOptions Parser::finish() && {
   if (options_.log == "stderr" && !options_.foreground) {
     fail("log=stderr", "works only in the foreground (--foreground)");
   }
+  if (options_.replaced == Replaced::kDelete && !options_.removal) {
+    fail("replaced=delete", "contradicts delete=no");
+  }
   if (options_.read_only) options_.mount_flags |= MS_RDONLY;
   if (options_.allow_other) options_.fuse_options.emplace_back("allow_other");
   return {std::move(options_), std::move(warnings_)};

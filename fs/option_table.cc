@@ -46,6 +46,18 @@ Recover parse_recover(const std::string& word) {
   throw std::invalid_argument("expected auto, keep or discard");
 }
 
+bool parse_overwrite(const std::string& word) {
+  if (word == "no") return false;
+  if (word == "replace") return true;
+  throw std::invalid_argument("expected no or replace");
+}
+
+Replaced parse_replaced(const std::string& word) {
+  if (word == "hide") return Replaced::kHide;
+  if (word == "delete") return Replaced::kDelete;
+  throw std::invalid_argument("expected hide or delete");
+}
+
 bool parse_upload(const std::string& word) {
   if (word == "put") return false;
   if (word == "import") return true;
@@ -80,6 +92,8 @@ constexpr std::array kTable{
   Option{kFiles, kValue, "umask", "OCTAL", "022", "permissions taken away from the files", store<&Options::umask, parse_umask>},
   Option{kFiles, kValue, "upload-delay", "TIME", "5s", "send files that no close could send so long after their last writer has gone", store<&Options::upload_delay, parse_duration>},
   Option{kFiles, kFlag, "delete", "", "yes", "let rm delete images", store<&Options::removal, parse_flag>},
+  Option{kFiles, kValue, "overwrite", "HOW", "no", "writing or renaming over an image: no, or replace it by a new one", store<&Options::replace, parse_overwrite>},
+  Option{kFiles, kValue, "replaced", "HOW", "hide", "what then becomes of the old one, once the new one is whole: hide or delete", store<&Options::replaced, parse_replaced>},
   Option{kFiles, kFlag, "hidden", "", "no", "show images that are marked as hidden, too", store<&Options::hidden, parse_flag>},
   Option{kFiles, kValue, "xattrs", "WHICH", "all", "extended attributes that are listed: all, or settable for rsync -X", store<&Options::xattrs, parse_xattrs>},
   Option{kFiles, kValue, "disk-format", "NAME", "raw", "disk_format of new images whose bytes do not tell", store<&Options::disk_format, parse_format>},

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "fs/option_value.h"
 #include "fs/recover.h"
+#include "fs/replaced.h"
 #include "fs/verify.h"
 #include "fs/xattr_list.h"
 
@@ -75,7 +76,9 @@ struct Options {
 
   bool import_links = false;  ///< `ln -s URL` has Glance fetch it
   bool removal = false;       ///< whether rm deletes images
-  bool hidden = false;        ///< show images with os_hidden
+  bool replace = false;       ///< whether images can be written over, by new ones
+  Replaced replaced = Replaced::kHide;
+  bool hidden = false;  ///< show images with os_hidden
   XattrList xattrs = XattrList::kAll;
   std::string disk_format, container_format;  ///< of files whose bytes say nothing
 

@@ -8,7 +8,9 @@
 #include "client/change.h"
 #include "client/retry.h"
 #include "fs/failures.h"
+#include "fs/inheritance.h"
 #include "fs/spool_source.h"
+#include "fs/unfinished.h"
 #include "fs/xattrs.h"
 
 namespace glancefs::fs {
@@ -16,12 +18,6 @@ namespace {
 
 using client::Image;
 using client::Status;
-
-// A record that lets no upload in any more: refused after its body had been stored, it keeps the
-// refused data's checksum.
-bool poisoned(const Image& image) {
-  return image.status == Status::kQueued && !image.checksum.empty();
-}
 
 // Deletes it, also when it was created as protected.
 void take_away(client::Images& images, const Image& image, const std::stop_token& stop) {
@@ -128,7 +124,7 @@ class Publisher::Attempt {
  private:
   /// Whether we have brought a record that was found to where only deleting gets it out.
   bool spoilt(const Image& image) const {
-    return poisoned(image) ||
+    return is_poisoned(image) ||
            (staged_ && (image.status == Status::kUploading || image.status == Status::kImporting));
   }
 
@@ -153,7 +149,7 @@ class Publisher::Attempt {
     }
     if (known && complete(*known)) return finished(*known);
     formats_.check(wanted_, upload_.spool(), stop_);
-    if (known && known->status == Status::kQueued && !poisoned(*known)) {
+    if (known && known->status == Status::kQueued && !is_poisoned(*known)) {
       bring_up_to_date(*known);
       return std::nullopt;
     }
@@ -167,13 +163,26 @@ class Publisher::Attempt {
     return std::nullopt;
   }
 
+  /// What the record is made with. Two images of one name are none to whoever asks for it by name,
+  /// so what is to take another's place is hidden until it does.
+  Image beginning() {
+    Image image = wanted_;
+    const std::string replaced = upload_.replaces();
+    if (replaced.empty()) return image;
+    const auto old = images_.show(replaced, stop_);
+    if (old) inherit(image, *old, upload_.spool().record().properties);
+    image.hidden = true;
+    return image;
+  }
+
   void create() {
+    const Image beginning = this->beginning();
     client::Draft draft{.id = upload_.id(),
                         .name = wanted_.name.value_or(""),
                         .visibility = wanted_.visibility,
                         .disk_format = *wanted_.disk_format,
                         .container_format = *wanted_.container_format,
-                        .fields = draft_fields(wanted_)};
+                        .fields = draft_fields(beginning)};
     try {
       images_.create(draft, stop_);
       log::info("{} becomes image {}", log::printable(draft.name), draft.id);
@@ -188,9 +197,7 @@ class Publisher::Attempt {
 
   /// Somebody else's image that was queued: what others do to it must not be undone.
   [[noreturn]] static void throw_taken(const Image& known) {
-    const bool busy = known.status == Status::kSaving || known.status == Status::kUploading ||
-                      known.status == Status::kImporting;
-    throw_errno(busy ? EBUSY : EPERM,
+    throw_errno(is_being_written(known) ? EBUSY : EPERM,
                 "image " + known.id + " has been filled by somebody else: " + known.status_word);
   }
 
@@ -228,7 +235,7 @@ class Publisher::Attempt {
 
   /// After an upload that ended in `error`: away with a record that takes no other.
   void step_back(const Image& image, const client::HttpError& error) {
-    const bool clean = image.status == Status::kQueued && !poisoned(image);
+    const bool clean = image.status == Status::kQueued && !is_poisoned(image);
     // After a 500 the store may hold a leftover of this id, which would refuse it for ever.
     if (clean && (error.status() != 500 || upload_.found())) return;
     if (upload_.found() && !spoilt(image)) throw_taken(image);
@@ -275,10 +282,12 @@ class Publisher::Attempt {
   SpoolSource source_;
 };
 
-bool Publisher::withdraw(const std::string& id, bool also_active, std::stop_token stop) noexcept {
+bool Publisher::withdraw(const std::string& id, Withdraw what, std::stop_token stop) noexcept {
   try {
     const std::optional<Image> left = images_.show(id, stop);
-    if (left && !also_active && left->status == Status::kActive) return false;
+    const bool takes_active =
+        what == Withdraw::kAll || (what == Withdraw::kUnseen && left && left->hidden);
+    if (left && !takes_active && left->status == Status::kActive) return false;
     if (left) take_away(images_, *left, stop);
     return true;
   } catch (const std::exception& error) {

@@ -37,14 +37,19 @@ class Publisher {
   /// active with the right size and hash, in all the stores that were wanted. Otherwise throws, and
   /// Glance is left without the image, unless it was found there: a half one is never visible. An
   /// import that runs when `stop` comes is left to itself; the next publish() takes it up.
+  /// What is to replace an image is hidden at first, and has what is to be kept of that one.
   /// `algorithm`: the hash Glance will probably use, computed while sending. An empty file becomes
   /// a queued image without data: Glance could never fill an active one.
   client::Image publish(Upload& upload, const std::string& algorithm, std::stop_token stop);
 
+  enum class Withdraw {
+    kUnfinished,  ///< not an active image
+    kUnseen,      ///< also an active one, if it is hidden
+    kAll,
+  };
   /// Removes what an upload that will not be tried again has left at Glance under `id`, an id of
-  /// our own making; an active image only with `also_active`. True: there is no such image now.
-  /// Trouble is logged.
-  bool withdraw(const std::string& id, bool also_active, std::stop_token stop) noexcept;
+  /// our own making. True: there is no such image now. Trouble is logged.
+  bool withdraw(const std::string& id, Withdraw what, std::stop_token stop) noexcept;
 
  private:
   class Attempt;

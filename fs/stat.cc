@@ -19,6 +19,12 @@ mode_t permissions(const Node& node) {
 
 }  // namespace
 
+std::uint64_t readable_size(const client::Image& image) {
+  const bool has_data =
+      image.status == client::Status::kActive || image.status == client::Status::kDeactivated;
+  return has_data ? image.size.value_or(0) : 0;
+}
+
 Stat::Stat(const Config& config)
     : read_only_(config.read_only),
       uid_(config.uid),
@@ -60,7 +66,7 @@ Attributes Stat::link(NodeId node, std::uint64_t size) const {
 Attributes Stat::file(const Node& node) const {
   Attributes attributes = base(node.id, S_IFREG | permissions(node));
   attributes.size =
-      node.upload ? node.upload->image().size.value_or(0) : node.image->size.value_or(0);
+      node.upload ? node.upload->image().size.value_or(0) : readable_size(*node.image);
   attributes.blocks = (attributes.size + 511) / 512;
   attributes.modified = node.image->created;
   attributes.changed = node.image->updated;
@@ -72,7 +78,7 @@ Attributes Stat::file(const Node& node) const {
 std::chrono::milliseconds Stat::valid(const Node& node) {
   const client::Status status = node.image->status;
   const bool final = status == client::Status::kActive || status == client::Status::kDeactivated;
-  return final && !node.upload ? kValid : std::chrono::milliseconds(0);
+  return final && !node.upload && !node.contested ? kValid : std::chrono::milliseconds(0);
 }
 
 }  // namespace glancefs::fs

@@ -8,6 +8,10 @@
 
 namespace glancefs::fs {
 
+/// The size that the file of `image` has, in bytes: 0 before there are data to read, although
+/// staged ones have a size at Glance, and such that it has refused.
+std::uint64_t readable_size(const client::Image& image);
+
 /// Makes Attributes. Thread-safe: constant after construction.
 class Stat {
  public:
@@ -23,7 +27,8 @@ class Stat {
   /// deactivated: none at all.
   Attributes file(const Node& node) const;
 
-  /// How long the kernel may remember a node: not at all while its size may change.
+  /// How long the kernel may remember a node: not at all while its size may change, or
+  /// another may get its name at any time.
   static std::chrono::milliseconds valid(const Node& node);
 
  private:

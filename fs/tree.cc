@@ -116,6 +116,12 @@ void Tree::put(client::ImagePtr image, std::shared_ptr<Upload> upload) {
   items_[id].touched = now;
 }
 
+void Tree::set_behind(std::string_view id, bool behind) {
+  Lock lock(mutex_);
+  const auto found = items_.find(number(id));
+  if (found != items_.end() && found->second.node.upload) found->second.node.behind = behind;
+}
+
 void Tree::erase(std::string_view id) {
   Lock lock(mutex_);
   remove(number(id));
@@ -138,6 +144,7 @@ void Tree::set(client::ImagePtr image, std::shared_ptr<Upload> upload, Time now)
   item.node.ours = is_ours(*image);
   item.node.image = std::move(image);
   item.node.upload = std::move(upload);
+  item.node.behind = item.node.behind && item.node.upload;
   item.node.confirmed = now;
 }
 
@@ -169,8 +176,8 @@ NodeId Tree::winner(const Group& group) const {
       continue;
     }
     const auto rank = [](const Item& item) {
-      return std::tuple(item.node.ours, item.node.upload != nullptr, item.node.image->created,
-                        std::string_view(item.node.image->id));
+      return std::tuple(item.node.ours, !item.node.behind, item.node.upload != nullptr,
+                        item.node.image->created, std::string_view(item.node.image->id));
     };
     if (candidate.node.image->owner != best->node.image->owner) several_owners = true;
     if (rank(candidate) > rank(*best)) best = &candidate;
@@ -203,7 +210,12 @@ std::optional<Node> Tree::find(NodeId directory, std::string_view name) const {
   const auto group = groups->second.find(std::string(name));
   if (group != groups->second.end()) {
     const NodeId id = winner(group->second);
-    if (id != 0) return items_.at(id).node;
+    if (id != 0) {
+      Node node = items_.at(id).node;
+      node.contested = std::ranges::any_of(
+          group->second, [&](NodeId other) { return items_.at(other).node.behind; });
+      return node;
+    }
   }
   if (client::is_uuid(name)) {
     const Item* found = item(number(name));

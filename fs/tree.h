@@ -48,7 +48,10 @@ struct Node {
   std::shared_ptr<Upload> upload;
   /// When Glance last confirmed the record.
   std::chrono::steady_clock::time_point confirmed;
-  bool ours = false;  ///< belongs to our project
+  bool ours = false;    ///< belongs to our project
+  bool behind = false;  ///< another image of the same name is to keep it, see Tree::set_behind()
+  /// A file that is behind waits for this name; the kernel must not remember whom it leads to.
+  bool contested = false;
 };
 
 struct TreeConfig {
@@ -71,6 +74,9 @@ class Tree {
   void merge(const std::vector<client::ImagePtr>& images, Time begun);
   /// Adds or updates one image as Glance or the writer just described it. `upload`: see Node.
   void put(client::ImagePtr image, std::shared_ptr<Upload> upload = nullptr);
+  /// Whether the file `id`, if it is there and being written, leaves its name to an image that has
+  /// the same. Until its upload is over.
+  void set_behind(std::string_view id, bool behind);
   /// Forgets one image.
   void erase(std::string_view id);
 

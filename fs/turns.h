@@ -2,6 +2,7 @@
 // once lose one of them although both are answered with success.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <stop_token>
 
@@ -32,8 +33,20 @@ class Turns {
     const NodeId node_;
   };
 
-  /// Waits until nobody else changes `node`. Throws system_error(ECANCELED) after `stop`.
+  /// Waits until nobody else changes `node`. Throws system_error(ECANCELED) after `stop`. Who takes
+  /// several takes them in the order of their numbers.
   Turn take(NodeId node, const std::stop_token& stop) {
+    wait(node, stop);
+    return {*this, node};
+  }
+  /// The same, into `turn`.
+  void take(NodeId node, const std::stop_token& stop, std::optional<Turn>& turn) {
+    wait(node, stop);
+    turn.emplace(*this, node);
+  }
+
+ private:
+  void wait(NodeId node, const std::stop_token& stop) {
     const Waker waker(stop, mutex_, changed_);
     Lock lock(mutex_);
     while (taken_.contains(node) && !stop.stop_requested()) changed_.wait(mutex_);
@@ -42,10 +55,8 @@ class Turns {
       throw_errno(ECANCELED, "interrupted");
     }
     taken_.insert(node);
-    return {*this, node};
   }
 
- private:
   Mutex mutex_;
   Condition changed_;
   std::set<NodeId> taken_ GUARDED_BY(mutex_);

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "fs/destination.h"
 #include "fs/names.h"
-#include "fs/tree.h"
 #include "fs/waker.h"
 #include "fs/xattrs.h"
 
@@ -216,19 +215,43 @@ void Upload::apply(const client::Change& change, std::string_view key, std::stri
   if (state_ == State::kUploading) later_.push_back(change);
 }
 
-void Upload::move(NodeId directory, const std::string& name, bool whole) {
+Upload::Place Upload::place() const {
+  Lock lock(mutex_);
+  return {.visibility = image_.visibility,
+          .name = image_.name.value_or(""),
+          .replaces = record_.replaces};
+}
+
+void Upload::move(const Place& place, bool whole) {
   if (whole) spool_->sync();
   Lock lock(mutex_);
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
-  const auto visibility = visibility_of_directory(directory);
-  if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
-  record_.directory = client::to_string(*visibility);
-  record_.name = escape_name(name);
-  if (whole) record_.state = cache::SpoolState::kWaiting;
-  save();
-  image_.visibility = *visibility;
-  image_.name = name;
+  cache::SpoolRecord record = record_;
+  record.directory = client::to_string(place.visibility);
+  record.name = escape_name(place.name);
+  record.replaces = place.replaces;
+  if (whole) record.state = cache::SpoolState::kWaiting;
+  std::swap(record, record_);
+  try {
+    save();
+  } catch (...) {
+    record_ = std::move(record);
+    throw;
+  }
+  image_.visibility = place.visibility;
+  image_.name = place.name;
   moved_ = true;
+}
+
+std::string Upload::replaces() const {
+  Lock lock(mutex_);
+  return record_.replaces;
+}
+
+void Upload::forget_replaced() {
+  Lock lock(mutex_);
+  record_.replaces.clear();
+  save();
 }
 
 bool Upload::moved() const {
@@ -296,6 +319,7 @@ void Upload::renew_id() {
   record_.image_id = client::new_uuid();
   save();
   image_.id = record_.image_id;
+  named_ = false;
 }
 
 void Upload::finish(const client::Image& image) {
@@ -327,6 +351,14 @@ void Upload::remove(const std::stop_token& stop) {
   if (state_ != State::kDone) spool_->discard();
 }
 
+void Upload::drop() {
+  removed_.request_stop();
+  Lock lock(mutex_);
+  state_ = State::kFailed;
+  spool_->discard();
+  changed_.notify_all();
+}
+
 void Upload::wait_for_upload(const std::stop_token& stop) {
   while (state_ == State::kUploading) {
     if (stop.stop_requested()) throw_errno(ECANCELED, "interrupted");
@@ -348,6 +380,8 @@ void Upload::open_writer() {
   Lock lock(mutex_);
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
   if (state_ == State::kDone) throw_errno(ESTALE, "the file has become an image");
+  if (removed()) throw_errno(ESTALE, "the file has been removed");
+  awaited_ = kNobody;
   ++writers_;
 }
 
@@ -388,9 +422,12 @@ std::string Upload::describe() const {
   if (writers_ == 0 && is_local_name(record_.name)) word = "stays here";
   // One of them at most: an upload that runs has no error yet.
   const std::string& more = state_ == State::kUploading ? import_news_ : record_.error;
-  return log::printable(fmt::format("{}/{}  {}  {} of {} bytes sent{}{}", record_.directory,
-                                    record_.name, word, sent_.load(), spool_->size(),
-                                    more.empty() ? "" : "  ", more));
+  // While it is to take another's place only its alias is sure to lead to it.
+  const std::string& old = record_.replaces;
+  const std::string name = old.empty() ? record_.name : alias_name(record_.name, image_.id);
+  return log::printable(fmt::format(
+      "{}/{}  {}  {} of {} bytes sent{}{}{}{}", record_.directory, name, word, sent_.load(),
+      spool_->size(), old.empty() ? "" : "  in place of ", old, more.empty() ? "" : "  ", more));
 }
 
 }  // namespace glancefs::fs

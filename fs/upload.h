@@ -89,10 +89,30 @@ class Upload {
   /// what is changed in the middle of one. The stores cannot be changed then: EBUSY. ERRORS of the
   /// journal.
   void apply(const client::Change& change, std::string_view key, std::string_view text);
-  /// Another name and directory. EBUSY while an upload runs. `whole`: the new name says that nobody
-  /// will write any more, and the journal learns both at once.
-  void move(NodeId directory, const std::string& name, bool whole);
+  /// Where the image is to be.
+  struct Place {
+    client::Visibility visibility;
+    std::string name;
+    /// UUID of the image that is there now and goes once this one is whole at Glance; empty: none.
+    std::string replaces;
+  };
+  Place place() const;
+  /// To another place. EBUSY while an upload runs. `whole`: the new name says that nobody will
+  /// write any more, and the journal learns both at once.
+  void move(const Place& place, bool whole);
   bool moved() const;
+  std::string replaces() const;
+  /// The image it was to replace has been dealt with, once and for all. Errors of the journal.
+  void forget_replaced();
+
+  /// Whether Glance lists the image under its name already, although not all is done.
+  void set_named() noexcept { named_ = true; }
+  bool named() const noexcept { return named_; }
+
+  /// It was made for process `opener`, which has been told to look its name up again and open it;
+  /// until somebody does.
+  void await(pid_t opener) noexcept { awaited_ = opener; }
+  bool awaits(pid_t opener) const noexcept { return awaited_ == opener; }
 
   /// Begins an upload: no writes until finish() or fail(). EBUSY: one runs already, or it is held;
   /// EPERM: the image is complete; ESTALE: the file has been removed; the errno of a write that
@@ -132,8 +152,12 @@ class Upload {
   /// All is sent, and Glance imports it: `news` is what is known of that.
   void importing(const std::string& news);
 
-  /// Counts who holds it open for writing. EBUSY while it is being sent; ESTALE once it is done:
-  /// its name leads to the image.
+  /// It has nothing to send after all: ends an upload that has begun, and removes bytes and
+  /// journal.
+  void drop();
+
+  /// Counts who holds it open for writing. EBUSY while it is being sent; ESTALE once it is done or
+  /// removed: its name leads elsewhere.
   void open_writer();
   /// True: this was the last one.
   bool close_writer();
@@ -145,6 +169,7 @@ class Upload {
   std::string describe() const;
 
  private:
+  static constexpr pid_t kNobody = -1;
   /// A write that failed: `size` bytes at `offset` are missing.
   struct Torn {
     int error;
@@ -165,7 +190,8 @@ class Upload {
   const bool found_;
   std::stop_source removed_;
   std::atomic<std::uint64_t> sent_{0};
-  std::atomic<bool> shared_ = false, settling_ = false;
+  std::atomic<bool> shared_ = false, settling_ = false, named_ = false;
+  std::atomic<pid_t> awaited_ = kNobody;
 
   mutable Mutex mutex_;
   mutable Condition changed_;  ///< state, writers

@@ -8,33 +8,38 @@
 #include "fs/any_stop.h"
 #include "fs/destination.h"
 #include "fs/names.h"
+#include "fs/recovery.h"
 #include "fs/xattrs.h"
 
 namespace glancefs::fs {
+
 namespace {
 
 using std::chrono::milliseconds;
 
-// How long the temporary file of a program that has gone is kept.
-constexpr std::chrono::hours kLocalLife{24};
-
-milliseconds age(std::chrono::system_clock::time_point changed) {
-  return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now() - changed);
-}
+// How long a file waits for the process that was told to open it, which it does at once.
+constexpr milliseconds kOpenTime{5000};
 
 }  // namespace
 
 Uploads::Uploads(UploadsConfig config, client::Images& images, cache::Store& store,
-                 cache::Spools& spools, Tree& tree, Failures& failures)
+                 cache::Spools& spools, Tree& tree, Turns& turns, Failures& failures)
     : config_(std::move(config)),
       images_(images),
       spools_(spools),
       tree_(tree),
+      turns_(turns),
       failures_(failures),
       formats_(images, config_.fallback_format),
       publisher_(config_.publisher, images, formats_),
       settlements_(config_.endpoint, store,
                    [this](const std::shared_ptr<Upload>& upload) { keep_late(upload); }),
+      removals_({.endpoint = config_.endpoint, .replaced = config_.replaced}, images, store, tree,
+                [this](const std::string& id) {
+                  config_.removed(id);
+                  settlements_.image_removed(id);
+                }),
+      succession_(images, tree, turns, removals_, failures),
       queue_(config_.at_once, [this](const std::shared_ptr<Upload>& upload) { send(upload); }) {
   recover();
 }
@@ -62,12 +67,13 @@ std::shared_ptr<Upload> Uploads::add(std::shared_ptr<cache::Spool> spool, client
   return upload;
 }
 
-std::shared_ptr<Upload> Uploads::create(client::Visibility visibility, const std::string& name) {
+std::shared_ptr<Upload> Uploads::create(const Upload::Place& place) {
   cache::SpoolRecord record;
   record.cloud = config_.identity;
   record.image_id = client::new_uuid();
-  record.directory = client::to_string(visibility);
-  record.name = escape_name(name);
+  record.directory = client::to_string(place.visibility);
+  record.name = escape_name(place.name);
+  record.replaces = place.replaces;
   client::Image image = image_of_record(record);
   image.owner = config_.project_id;
   return add(spools_.create(std::move(record)), std::move(image), false);
@@ -86,51 +92,92 @@ std::shared_ptr<Upload> Uploads::fill(const client::Image& queued) {
   return add(spools_.create(std::move(record)), std::move(image), true);
 }
 
+// The image keeps its node for those who have it open, so the file has another one, which the
+// opener finds by asking for the name again (ESTALE makes the kernel do that, once).
+void Uploads::begin_replacing(const client::Image& old, pid_t opener, const std::stop_token& stop) {
+  const Turns::Turn turn = turns_.take(node_of_image(old.id), stop);
+  std::shared_ptr<Upload> upload = replacement(old.id);
+  if (upload && upload->awaits(opener)) {
+    const bool empty = upload->spool().size() == 0;
+    if (empty) remove(upload, stop);
+    if (!empty) succession_.step_behind(*upload);
+    throw_errno(EPERM, "image " + old.id + " is replaced by writing to its name, not to an alias");
+  }
+  if (upload && upload->state() == Upload::State::kUploading) {
+    throw_errno(EBUSY, "image " + old.id + " is being replaced by what is uploaded now");
+  }
+  if (!upload) {
+    upload =
+        create({.visibility = old.visibility, .name = old.name.value_or(""), .replaces = old.id});
+  }
+  upload->await(opener);
+  tree_.set_behind(upload->id(), false);
+  // Or forgotten, should nobody open it.
+  schedule(upload, std::max<milliseconds>(config_.delay, kOpenTime));
+}
+
+std::shared_ptr<Upload> Uploads::replacement(const std::string& old_id) const {
+  for (const auto& upload : all()) {
+    if (upload->replaces() == old_id) return upload;
+  }
+  return nullptr;
+}
+
+// No program means to end an image by `: > FILE`, and what begins like that goes on by writing.
+void Uploads::drop_empty(const std::shared_ptr<Upload>& upload) {
+  constexpr const char* kReason = "an empty file replaces no image: it was dropped";
+  failures_.remember(node_of_image(upload->replaces()),
+                     std::make_exception_ptr(std::runtime_error(kReason)));
+  queue_.forget(upload);
+  forget(*upload);
+  publisher_.withdraw(upload->id(), Publisher::Withdraw::kAll, ending_.get_token());
+  tree_.erase(upload->id());
+  upload->drop();
+  throw_errno(ENODATA, kReason);
+}
+
+void Uploads::hold(const std::shared_ptr<Upload>& upload, const std::string& why) {
+  upload->hold(why);
+  succession_.step_behind(*upload);
+}
+
+void Uploads::move(const std::shared_ptr<Upload>& upload, const Upload::Place& place, bool whole) {
+  upload->move(place, whole);
+  tree_.put(std::make_shared<const client::Image>(upload->image()), upload);
+  tree_.set_behind(upload->id(), false);
+}
+
+void Uploads::move_back(const std::shared_ptr<Upload>& upload,
+                        const Upload::Place& place) noexcept {
+  try {
+    if (upload->removed()) return;
+    move(upload, place, false);
+    publish_later(upload);
+  } catch (const std::exception& error) {
+    log::error("{} keeps its new name: {}", upload->describe(), error.what());
+  }
+}
+
 void Uploads::recover() {
-  for (std::unique_ptr<cache::Spool>& spool : spools_.recover(config_.identity)) {
-    take_up(std::move(spool));
+  Recovery recovery(config_.recover, config_.identity, spools_, publisher_, tree_);
+  for (Recovery::File& file : recovery.take_up(ending_.get_token())) {
+    file.image.owner = config_.project_id;
+    const bool found = file.spool->record().found;
+    const auto upload = add(std::move(file.spool), std::move(file.image), found);
+    succession_.step_behind(*upload);
+    if (file.due) {
+      schedule(upload, *file.due);
+      continue;
+    }
+    hold(upload, file.why_not + ": user.glancefs.upload sends it, rm discards it");
+    failures_.remember(node_of_image(upload->id()),
+                       std::make_exception_ptr(std::runtime_error(file.why_not)));
   }
-}
-
-void Uploads::take_up(std::unique_ptr<cache::Spool> spool) {
-  const cache::SpoolRecord record = spool->record();
-  const bool unfinished = record.state == cache::SpoolState::kWriting;
-  const bool local = is_local_name(record.name);
-  if (config_.recover == Recover::kDiscard) return drop(*spool, "recover=discard");
-  if (unfinished && spool->size() == 0) return drop(*spool, "nothing had been written");
-  if (local && age(record.changed) >= kLocalLife) return drop(*spool, "a temporary file of old");
-
-  client::Image image = image_of_record(record);
-  image.owner = config_.project_id;
-  log::info("{}/{}: found in the journal, {} bytes", record.directory, log::printable(record.name),
-            spool->size());
-  const auto upload = add(std::move(spool), std::move(image), record.found);
-  if (local) return schedule(upload, kLocalLife - age(record.changed));
-  if (!unfinished && config_.recover == Recover::kAuto) return schedule(upload, {});
-  const std::string why = unfinished
-                              ? "the mount ended while this was being written; it may be half of it"
-                              : "kept by recover=keep";
-  upload->hold(why + ": user.glancefs.upload sends it, rm discards it");
-  failures_.remember(node_of_image(record.image_id),
-                     std::make_exception_ptr(std::runtime_error(why)));
-}
-
-// Bytes that nobody will ask for; what an upload cut short has left at Glance goes with them.
-void Uploads::drop(cache::Spool& spool, const std::string& why) {
-  const cache::SpoolRecord record = spool.record();
-  log::warning("{}/{}: {} bytes found in the journal are removed: {}", record.directory,
-               log::printable(record.name), spool.size(), why);
-  // The first listing may hold it already.
-  if (record.state != cache::SpoolState::kWriting && !record.found &&
-      publisher_.withdraw(record.image_id, false, ending_.get_token())) {
-    tree_.erase(record.image_id);
-  }
-  spool.discard();
 }
 
 // Programs leave temporary files behind when they are killed.
 void Uploads::expire(const std::shared_ptr<Upload>& upload) {
-  const auto left = kLocalLife - age(upload->recorded());
+  const milliseconds left = local_life_left(upload->recorded());
   if (left > milliseconds(0) || upload->has_writers()) {
     return schedule(upload, std::max<milliseconds>(left, std::chrono::hours(1)));
   }
@@ -152,20 +199,37 @@ void Uploads::publish_now(const std::shared_ptr<Upload>& upload, bool unfinished
 
 // An upload that has begun.
 void Uploads::run(const std::shared_ptr<Upload>& upload, const std::stop_token& stop) {
+  const std::string old = upload->replaces();
+  if (upload->spool().size() == 0 && !old.empty()) return drop_empty(upload);
   const std::string former_id = upload->id();
   client::Image image;
   try {
     const UploadQueue::Place place = queue_.enter(stop);
     image = publisher_.publish(*upload, tree_.common_hash_algorithm(), stop);
     check_valid(*upload, image);
+    succession_.take_name(*upload, image, stop);
+    succession_.take_place(*upload, image, stop);
   } catch (...) {
+    // Before anybody can remove it.
+    follow_id(upload, former_id);
+    succession_.step_behind(*upload);
+    failures_.remember(node_of_image(upload->id()), std::current_exception());
+    if (!old.empty()) failures_.remember(node_of_image(old), std::current_exception());
     upload->fail(describe(std::current_exception()));
     throw;
   }
   failures_.clear(node_of_image(image.id));
+  failures_.clear(node_of_image(former_id));
   apply_later(*upload, image, stop);  // before the journal forgets them
   complete(upload, former_id, image);
   apply_later(*upload, image, stop);  // what came in between
+}
+
+// A failed attempt may have left its id behind for good.
+void Uploads::follow_id(const std::shared_ptr<Upload>& upload, const std::string& former_id) {
+  if (upload->id() == former_id) return;
+  tree_.put(std::make_shared<const client::Image>(upload->image()), upload);
+  tree_.erase(former_id);
 }
 
 // What happened while it was sent, too late to be noticed on its way.
@@ -237,7 +301,8 @@ void Uploads::release(const std::shared_ptr<Upload>& upload) {
   if (upload->state() == Upload::State::kDone) {
     return settlements_.settle(upload, ending_.get_token());
   }
-  if (upload->unsent()) publish_later(upload);
+  if (upload->unsent()) return publish_later(upload);
+  succession_.step_behind(*upload);
 }
 
 void Uploads::forget(const Upload& upload) {
@@ -254,7 +319,7 @@ void Uploads::remove(const std::shared_ptr<Upload>& upload, std::stop_token stop
     images_.remove(id, stop);
   } else if (upload->announced()) {
     // An import that was left to itself would bring the file back.
-    publisher_.withdraw(id, true, stop);
+    publisher_.withdraw(id, Publisher::Withdraw::kAll, stop);
   }
   tree_.erase(id);
 }
@@ -282,6 +347,9 @@ std::string Uploads::pending() const {
 void Uploads::send(const std::shared_ptr<Upload>& upload) {
   try {
     if (upload->is_local()) return expire(upload);
+    if (succession_.is_surpassed(*upload)) {
+      return hold(upload, "a newer image has the name it was to take");
+    }
     const AnyStop any({}, upload->cancelled(), ending_.get_token());
     if (upload->begin_unless_written()) run(upload, any.token());
   } catch (...) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -16,9 +17,12 @@
 #include "fs/failures.h"
 #include "fs/publisher.h"
 #include "fs/recover.h"
+#include "fs/removals.h"
 #include "fs/settlements.h"
 #include "fs/site_formats.h"
+#include "fs/succession.h"
 #include "fs/tree.h"
+#include "fs/turns.h"
 #include "fs/upload.h"
 #include "fs/upload_queue.h"
 
@@ -35,6 +39,9 @@ struct UploadsConfig {
   PublisherConfig publisher{};
   Recover recover = Recover::kAuto;
   ImageFormat fallback_format{};  ///< of files whose bytes say nothing
+  Replaced replaced = Replaced::kHide;
+  /// Told the id of each image that was deleted here, before the tree forgets it.
+  std::function<void(const std::string& id)> removed = [](const std::string& /*id*/) {};
 };
 
 /// Thread-safe.
@@ -43,7 +50,7 @@ class Uploads {
   /// Takes up what the journal holds: what is whole is sent in the background, the rest waits to be
   /// asked for (or as UploadsConfig::recover says). All references must outlive it.
   Uploads(UploadsConfig config, client::Images& images, cache::Store& store, cache::Spools& spools,
-          Tree& tree, Failures& failures);
+          Tree& tree, Turns& turns, Failures& failures);
   /// Stops uploads; their bytes stay in the journal, as do those of files that nobody has open: the
   /// next mount sends them.
   ~Uploads();
@@ -51,9 +58,13 @@ class Uploads {
   Uploads& operator=(const Uploads&) = delete;
 
   /// A new file, in the tree at once. ENOSPC, EROFS.
-  std::shared_ptr<Upload> create(client::Visibility visibility, const std::string& name);
+  std::shared_ptr<Upload> create(const Upload::Place& place);
   /// A spool for an image that is queued at Glance and has no data yet.
   std::shared_ptr<Upload> fill(const client::Image& queued);
+  /// Lets the name of `old` lead to a file that is to take its place: one that is left from an
+  /// earlier try, or a new one. `opener` is told to look the name up again. EBUSY: such a file is
+  /// being uploaded. EPERM: `opener` has looked it up again and not found the file.
+  void begin_replacing(const client::Image& old, pid_t opener, const std::stop_token& stop);
 
   /// Sends it as soon as there is a place and returns when it is at Glance and in the tree as an
   /// ordinary image. Throws why not; the bytes then stay. Ends with ECANCELED soon after `stop`.
@@ -66,6 +77,12 @@ class Uploads {
   void publish_later(const std::shared_ptr<Upload>& upload);
   /// The last writer has gone.
   void release(const std::shared_ptr<Upload>& upload);
+  /// Keeps it here until somebody asks for its upload or writes it again; see Upload::hold().
+  void hold(const std::shared_ptr<Upload>& upload, const std::string& why);
+  /// To another place, in the tree at once. EBUSY while an upload runs.
+  void move(const std::shared_ptr<Upload>& upload, const Upload::Place& place, bool whole);
+  /// After a move() that came to nothing. Trouble is logged.
+  void move_back(const std::shared_ptr<Upload>& upload, const Upload::Place& place) noexcept;
   /// Forgets the file and its bytes, also in the middle of an upload.
   void remove(const std::shared_ptr<Upload>& upload, std::stop_token stop);
   /// Sends everything that waits at once, and returns when nothing is left to send, `until` has
@@ -78,6 +95,9 @@ class Uploads {
   /// Images just uploaded, whose spool is on its way into the cache.
   Settlements& settlements() noexcept { return settlements_; }
 
+  /// Takes images out of the catalogue.
+  Removals& removals() noexcept { return removals_; }
+
   /// One line for each file that is not at Glance yet.
   std::string pending() const;
 
@@ -88,11 +108,12 @@ class Uploads {
  private:
   std::shared_ptr<Upload> add(std::shared_ptr<cache::Spool> spool, client::Image image, bool found);
   void recover();
-  void take_up(std::unique_ptr<cache::Spool> spool);
-  void drop(cache::Spool& spool, const std::string& why);
   void expire(const std::shared_ptr<Upload>& upload);
   void run(const std::shared_ptr<Upload>& upload, const std::stop_token& stop);
   void check_valid(Upload& upload, const client::Image& image);
+  std::shared_ptr<Upload> replacement(const std::string& old_id) const;
+  void drop_empty(const std::shared_ptr<Upload>& upload);
+  void follow_id(const std::shared_ptr<Upload>& upload, const std::string& former_id);
   void complete(const std::shared_ptr<Upload>& upload, const std::string& former_id,
                 const client::Image& image);
   void keep_late(const std::shared_ptr<Upload>& upload);
@@ -107,6 +128,7 @@ class Uploads {
   client::Images& images_;
   cache::Spools& spools_;
   Tree& tree_;
+  Turns& turns_;
   Failures& failures_;
   SiteFormats formats_;
   Publisher publisher_;
@@ -116,6 +138,8 @@ class Uploads {
   std::map<const Upload*, std::shared_ptr<Upload>> all_ GUARDED_BY(mutex_);
 
   Settlements settlements_;
+  Removals removals_;
+  Succession succession_;
   UploadQueue queue_;  // last: it sends when all above lives
 };
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "client/import_state.h"
 #include "fs/names.h"
+#include "fs/new_name.h"
 #include "fs/source_url.h"
 
 namespace glancefs::fs {
@@ -86,7 +87,7 @@ void WebImports::order(NodeId directory, std::string_view name, const std::strin
   const auto visibility = visibility_of_directory(directory);
   if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
   if (tree_.find(directory, name)) throw_errno(EEXIST, "there is an image of this name");
-  const std::string image_name = new_image_name(name);
+  const std::string image_name = new_image_name(tree_, name);
   if (is_local_name(image_name)) {
     throw_errno(EINVAL, "files whose names begin with a dot stay on this machine");
   }

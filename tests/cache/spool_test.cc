@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "cache/digest.h"
 #include "cache/spool_journal.h"
 #include "tests/cache/child_process.h"
 #include "tests/support/temporary_directory.h"
@@ -57,8 +58,23 @@ TEST(SpoolRecordFile, KeepsEveryByte) {
   record.id = "id";
   record.state = SpoolState::kFailed;
   record.error = "409 \xff conflict";
+  record.replaces = "99999999-2222-4333-8444-555555555555";
   record.changed = std::chrono::system_clock::now();
   EXPECT_EQ(decode(encode(record)), record);
+}
+
+// Records of before there was the last field, as their programs have left them.
+TEST(SpoolRecordFile, MayEndBeforeItsLastField) {
+  SpoolRecord record = some_record();
+  record.id = "id";
+  record.found = true;
+  std::string bytes = encode(record);
+  constexpr std::size_t kHash = 64, kEmptyText = 8;
+  bytes.resize(bytes.size() - kHash - kEmptyText);
+  auto hasher = Hasher::create("sha256");
+  ASSERT_TRUE(hasher.has_value());
+  hasher->update(raw(bytes));
+  EXPECT_EQ(decode(bytes + hasher->finish().hex), record);
 }
 
 TEST(SpoolRecordFile, IsRefusedWhenAnyByteIsDifferentOrMissing) {

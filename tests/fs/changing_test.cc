@@ -1,4 +1,4 @@
-// Renaming, deleting, protecting and tagging images through Filesystem.
+// Protecting and tagging images through Filesystem, and what is made elsewhere.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdio.h>
@@ -36,83 +36,6 @@ class Changing : public testing::Test {
   std::string id_;
   NodeId node_ = 0, private_ = 0;
 };
-
-TEST_F(Changing, RemovingAFileDeletesTheImage) {
-  files().unlink(private_, "a", {});
-  EXPECT_FALSE(rig_.images.find(id_));
-  EXPECT_THAT(rig_.names("private"), IsEmpty());
-  EXPECT_EQ(errno_thrown([&] { files().unlink(private_, "a", {}); }), ENOENT);
-}
-
-TEST_F(Changing, ProtectedImagesStay) {
-  set("user.glance.protected", "true");
-  EXPECT_EQ(errno_thrown([&] { files().unlink(private_, "a", {}); }), EPERM);
-  EXPECT_TRUE(rig_.images.find(id_));
-}
-
-TEST_F(Changing, AProtectionSetElsewhereHoldsToo) {
-  rig_.images.edit(id_, [](client::Image& image) { image.is_protected = true; });
-  EXPECT_EQ(errno_thrown([&] { files().unlink(private_, "a", {}); }), EPERM);
-}
-
-TEST_F(Changing, TheReasonIsKeptWithTheFileItself) {
-  set("user.glance.protected", "true");
-  EXPECT_EQ(errno_thrown([&] { files().unlink(private_, "a", {}); }), EPERM);
-  EXPECT_THAT(files().xattr(node_, "user.glancefs.error").value_or(""),
-              testing::HasSubstr("protected"));
-}
-
-TEST_F(Changing, DeletingCanBeSwitchedOff) {
-  rig_.config.allow_delete = false;
-  rig_.restart();
-  EXPECT_EQ(errno_thrown([&] { files().unlink(private_, "a", {}); }), EPERM);
-}
-
-TEST_F(Changing, TheMountItselfCannotBeRemoved) {
-  EXPECT_EQ(errno_thrown([&] { files().unlink(kRootNode, "private", {}); }), EPERM);
-}
-
-TEST_F(Changing, RenamingChangesTheName) {
-  files().rename(private_, "a", private_, "b", 0, {});
-  EXPECT_EQ(image().name, "b");
-  EXPECT_THAT(rig_.names("private"), ElementsAre("b"));
-  EXPECT_EQ(rig_.node("private", "b"), node_);
-}
-
-TEST_F(Changing, MovingChangesVisibilityAndNameInOneRequest) {
-  files().rename(private_, "a", rig_.directory_node("community"), "b", 0, {});
-  EXPECT_EQ(image().visibility, Visibility::kCommunity);
-  EXPECT_EQ(image().name, "b");
-  EXPECT_EQ(rig_.images.calls(Call::kUpdate), 1);
-}
-
-TEST_F(Changing, PublishingNeedsAnAdministrator) {
-  EXPECT_EQ(errno_thrown(
-                [&] { files().rename(private_, "a", rig_.directory_node("public"), "a", 0, {}); }),
-            EACCES);
-  EXPECT_THAT(rig_.names("private"), ElementsAre("a"));
-}
-
-TEST_F(Changing, NothingIsReplacedByARename) {
-  rig_.images.add("b", "other");
-  rig_.restart();
-  EXPECT_EQ(errno_thrown([&] { files().rename(private_, "a", private_, "b", 0, {}); }), EEXIST);
-  EXPECT_EQ(
-      errno_thrown([&] { files().rename(private_, "a", private_, "b", RENAME_EXCHANGE, {}); }),
-      EINVAL);
-}
-
-TEST_F(Changing, NeverAnotherFileSystem) {
-  const NodeId control = files().find(kRootNode, ".glancefs")->node;
-  EXPECT_EQ(errno_thrown([&] { files().rename(private_, "a", control, "a", 0, {}); }), EPERM);
-  EXPECT_EQ(errno_thrown([&] { files().rename(private_, "a", kRootNode, "a", 0, {}); }), EPERM);
-}
-
-TEST_F(Changing, ASlashInAnImagesNameIsEscapedBothWays) {
-  files().rename(private_, "a", private_, "dir%2Fa", 0, {});
-  EXPECT_EQ(image().name, "dir/a");
-  EXPECT_THAT(rig_.names("private"), ElementsAre("dir%2Fa"));
-}
 
 TEST_F(Changing, PropertiesComeAndGo) {
   set("user.glance.os_distro", "debian");

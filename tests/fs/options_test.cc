@@ -106,6 +106,8 @@ TEST(ParseOptions, EveryDefaultIsWhatTheTableSays) {
   const Options options = parse("");
   EXPECT_FALSE(options.read_only);
   EXPECT_TRUE(options.removal);
+  EXPECT_FALSE(options.replace);
+  EXPECT_EQ(options.replaced, Replaced::kHide);
   EXPECT_EQ(options.umask, 022U);
   EXPECT_EQ(options.uid, ::geteuid());
   EXPECT_EQ(options.gid, ::getegid());
@@ -139,6 +141,17 @@ TEST(ParseOptions, LinksAreImportedWhenAskedFor) {
   EXPECT_TRUE(parse("import=symlink").import_links);
   EXPECT_FALSE(parse("import=no").import_links);
   EXPECT_THAT(error_of("import=yes"), HasSubstr("expected symlink or no"));
+}
+
+TEST(ParseOptions, WhatBecomesOfImagesThatAreWrittenOver) {
+  EXPECT_TRUE(parse("overwrite=replace").replace);
+  EXPECT_FALSE(parse("overwrite=replace,overwrite=no").replace);
+  EXPECT_EQ(parse("replaced=delete").replaced, Replaced::kDelete);
+  EXPECT_EQ(parse("replaced=delete,replaced=hide").replaced, Replaced::kHide);
+  EXPECT_THAT(error_of("overwrite=yes"), HasSubstr("expected no or replace"));
+  EXPECT_THAT(error_of("replaced=keep"), HasSubstr("expected hide or delete"));
+  EXPECT_THAT(error_of("overwrite=replace,replaced=delete,delete=no"), HasSubstr("delete=no"));
+  EXPECT_TRUE(parse("overwrite=replace,replaced=hide,delete=no").replace);
 }
 
 TEST(ParseOptions, EveryValueArrives) {

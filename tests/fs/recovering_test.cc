@@ -132,6 +132,20 @@ TEST_F(Recovering, AFileThatIsWrittenAgainIsNotWholeAnyMore) {
   EXPECT_EQ(rig_.images.count(), 0U);
 }
 
+TEST_F(Recovering, AFileThatWaitsAndIsWrittenAgainIsNotWholeEither) {
+  rig_.config.upload_delay = std::chrono::hours(1);
+  rig_.restart();
+  Opened file = create("a", O_RDWR | O_CREAT);
+  write(file, 0, "old bytes");
+  files().release(std::move(file.handle));
+  file = files().open(rig_.node("private", "a"), O_RDWR, kWriter, {});
+  write(file, 0, "new");
+  files().abandon(std::move(file.handle));
+  rig_.restart();
+  EXPECT_THAT(pending(), HasSubstr("private/a  unfinished"));
+  EXPECT_EQ(rig_.images.count(), 0U);
+}
+
 TEST_F(Recovering, AWriteThatFailedIsMissingFromTheFile) {
   rig_.stop();
   rig_.spools = cache::open_spools(rig_.directory / "state", 8192);
