@@ -129,8 +129,8 @@ std::optional<Entry> Filesystem::find(NodeId parent, std::string_view name) cons
   const Parts& parts = *parts_;
   if (parent == kRootNode) {
     if (name == Control::kDirectory) return parts.directory(kControlNode);
-    const auto visibility = client::visibility_of(name);
-    return visibility ? parts.directory(directory_of(*visibility)) : Entry{};
+    const NodeId directory = parts.tree.directories().find(parent, name);
+    return directory != 0 ? parts.directory(directory) : Entry{};
   }
   if (parent == kControlNode) {
     const NodeId node = parts.control.find(name);
@@ -170,10 +170,7 @@ std::chrono::milliseconds Filesystem::attributes_valid(NodeId node) const {
 std::vector<DirectoryEntry> Filesystem::list(NodeId directory) const {
   switch (directory) {
     case kRootNode:
-      return {{.name = "public", .node = kPublicNode},
-              {.name = "private", .node = kPrivateNode},
-              {.name = "shared", .node = kSharedNode},
-              {.name = "community", .node = kCommunityNode}};
+      return parts_->tree.directories().list(directory);
     case kControlNode:
       return parts_->control.list();
     default:

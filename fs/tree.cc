@@ -1,67 +1,12 @@
 #include "fs/tree.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <map>
 #include <tuple>
 
-#include "cache/digest.h"
 #include "fs/names.h"
 
 namespace glancefs::fs {
-
-NodeId directory_of(client::Visibility visibility) {
-  switch (visibility) {
-    case client::Visibility::kPublic:
-      return kPublicNode;
-    case client::Visibility::kPrivate:
-      return kPrivateNode;
-    case client::Visibility::kShared:
-      return kSharedNode;
-    case client::Visibility::kCommunity:
-      return kCommunityNode;
-  }
-  return kPrivateNode;
-}
-
-std::optional<client::Visibility> visibility_of_directory(NodeId directory) {
-  switch (directory) {
-    case kPublicNode:
-      return client::Visibility::kPublic;
-    case kPrivateNode:
-      return client::Visibility::kPrivate;
-    case kSharedNode:
-      return client::Visibility::kShared;
-    case kCommunityNode:
-      return client::Visibility::kCommunity;
-    default:
-      return std::nullopt;
-  }
-}
-
-NodeId node_of_image(std::string_view id) {
-  auto hasher = cache::Hasher::create("sha256");
-  hasher.value().update(std::as_bytes(std::span(id)));
-  const std::string hex = hasher->finish().hex;
-  NodeId number = 0;
-  std::from_chars(hex.data(), hex.data() + 16, number, 16);
-  return number < kFirstImageNode ? number + kFirstImageNode : number;
-}
-
-bool Tree::is_ours(const client::Image& image) const {
-  return config_.project_id.empty() || image.owner == config_.project_id;
-}
-
-// 0: in no directory. An administrator's listing holds every project's images; those that only
-// their own projects should see are left out, for they would look like ours.
-NodeId Tree::place(const client::Image& image) const {
-  if (image.hidden && !config_.show_hidden) return 0;
-  const bool restricted = image.visibility == client::Visibility::kPrivate ||
-                          image.visibility == client::Visibility::kShared;
-  if (restricted && config_.is_admin && !is_ours(image)) return 0;
-  return directory_of(image.visibility);
-}
 
 // Two UUIDs with one number do not happen by chance or by effort; should it be, the later one gets
 // the next free number rather than the other's bytes.
@@ -125,7 +70,7 @@ void Tree::set(client::ImagePtr image, std::shared_ptr<Upload> upload, Time now)
   const NodeId id = number(image->id);
   Item& item = items_[id];
   const bool is_new = item.node.id == 0;
-  const NodeId directory = place(*image);
+  const NodeId directory = places_.place(*image);
   const bool nameless = !image->name || image->name->empty();
   std::string key = nameless ? image->id : escape_name(*image->name);
   if (!is_new && (item.directory != directory || item.key != key)) unlink(item);
@@ -135,7 +80,7 @@ void Tree::set(client::ImagePtr image, std::shared_ptr<Upload> upload, Time now)
   item.directory = directory;
   item.key = std::move(key);
   item.node.id = id;
-  item.node.ours = is_ours(*image);
+  item.node.ours = places_.is_ours(*image);
   item.node.image = std::move(image);
   item.node.upload = std::move(upload);
   item.node.confirmed = now;

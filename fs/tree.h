@@ -13,31 +13,12 @@
 
 #include "base/mutex.h"
 #include "client/images.h"
+#include "fs/directories.h"
 #include "fs/filesystem.h"
 
 namespace glancefs::fs {
 
 class Upload;
-
-/// The directories. Numbers of images begin above them.
-enum : NodeId {
-  kPublicNode = 2,
-  kPrivateNode = 3,
-  kSharedNode = 4,
-  kCommunityNode = 5,
-  kControlNode = 6,  ///< .glancefs, found by name but not listed
-  kByIdNode = 7,
-  kFirstControlFile = 8,
-  kFirstImageNode = 1024,
-};
-
-/// The directory for a visibility, and back (nullopt: not one of the four).
-NodeId directory_of(client::Visibility visibility);
-std::optional<client::Visibility> visibility_of_directory(NodeId directory);
-
-/// The number of an image: the first 64 bits of the SHA-256 of its UUID, so that nobody can choose
-/// a UUID that meets another image's number.
-NodeId node_of_image(std::string_view id);
 
 /// An image in the tree, as it was when asked.
 struct Node {
@@ -50,18 +31,16 @@ struct Node {
   bool ours = false;  ///< belongs to our project
 };
 
-struct TreeConfig {
-  std::string project_id;    ///< empty: everything is ours
-  bool is_admin = false;     ///< lists then hold other projects' images, which are left out
-  bool show_hidden = false;  ///< list os_hidden images, too
-};
+using TreeConfig = DirectoriesConfig;
 
 /// Thread-safe. No method waits.
 class Tree {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  explicit Tree(TreeConfig config) : config_(std::move(config)) {}
+  explicit Tree(TreeConfig config) : places_(std::move(config)) {}
+
+  const Directories& directories() const noexcept { return places_; }
 
   /// Makes the tree hold exactly `images`, a complete listing begun at `begun`. Images that were
   /// changed here after that, and those being written, stay as they are.
@@ -103,8 +82,6 @@ class Tree {
   using Group = std::vector<NodeId>;
   using Groups = std::unordered_map<std::string, Group>;
 
-  NodeId place(const client::Image& image) const;
-  bool is_ours(const client::Image& image) const;
   NodeId number(std::string_view id) const REQUIRES(mutex_);
   void set(client::ImagePtr image, std::shared_ptr<Upload> upload, Time now) REQUIRES(mutex_);
   void remove(NodeId id) REQUIRES(mutex_);
@@ -117,7 +94,7 @@ class Tree {
       REQUIRES(mutex_);
 
   // Constant after construction.
-  const TreeConfig config_;
+  const Directories places_;
 
   mutable Mutex mutex_;
   std::unordered_map<NodeId, Item> items_ GUARDED_BY(mutex_);
