@@ -52,8 +52,11 @@ void Catalogue::scan(std::optional<std::chrono::sys_seconds> since, std::stop_to
   const auto collect = [&](client::Image&& image) {
     found.push_back(std::make_shared<const client::Image>(std::move(image)));
   };
-  images_.list({.hidden = false, .updated_since = since, .name = {}}, collect, stop);
-  images_.list({.hidden = true, .updated_since = since, .name = {}}, collect, stop);
+  for (const bool hidden : {false, true}) {
+    client::ListQuery query{.hidden = hidden, .updated_since = since, .name = {}};
+    tree_.directories().limit(query);
+    images_.list(query, collect, stop);
+  }
   if (since) {
     tree_.merge(found, begun);
   } else {
@@ -78,8 +81,10 @@ bool Catalogue::ask_for_name(const std::string& image_name, std::stop_token stop
   const Time begun = std::chrono::steady_clock::now();
   std::vector<client::ImagePtr> found;
   try {
+    client::ListQuery query{.hidden = false, .updated_since = {}, .name = image_name};
+    tree_.directories().limit(query);
     images_.list(
-        {.hidden = false, .updated_since = {}, .name = image_name},
+        query,
         [&](client::Image&& image) {
           found.push_back(std::make_shared<const client::Image>(std::move(image)));
         },

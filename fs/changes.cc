@@ -66,8 +66,8 @@ void Changes::rename(NodeId from, std::string_view name, NodeId to, std::string_
     throw_errno(EINVAL, "images cannot be exchanged");
   }
   const Node node = existing(from, name);
-  const auto visibility = visibility_of_directory(to);
-  if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
+  const auto visibility = tree_.directories().visibility(to);
+  if (!visibility) throw_errno(EPERM, "images live in the directories of visibility");
   if (const auto target = tree_.find(to, new_name)) {
     if (target->id == node.id) return;
     throw_errno(EEXIST, "there is an image of this name, and images are never replaced");

@@ -1,6 +1,11 @@
 #include "fs/directories.h"
 
-#include <array>
+#include <algorithm>
+#include <cerrno>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "fs/project_name.h"
 
 namespace glancefs::fs {
 namespace {
@@ -9,9 +14,33 @@ using client::Visibility;
 
 constexpr std::array kVisibilities{Visibility::kPublic, Visibility::kPrivate, Visibility::kShared,
                                    Visibility::kCommunity};
+/// What only the owner's project sees, and whom it invites; everybody sees the others.
+constexpr std::array kRestricted{Visibility::kPrivate, Visibility::kShared};
+constexpr std::string_view kProjects = "projects";
 
 bool is_restricted(Visibility visibility) {
   return visibility == Visibility::kPrivate || visibility == Visibility::kShared;
+}
+
+// "projects/NAME": NAME.
+std::optional<std::string> project_in(std::string_view root) {
+  if (!root.starts_with(kProjects) || root.size() <= kProjects.size()) return std::nullopt;
+  return std::string(root.substr(kProjects.size() + 1));
+}
+
+// `name`: of the project's directory, which is why no slash is in it; `part`: of one within, or
+// empty.
+NodeId node_of_project(std::string_view name, std::string_view part) {
+  std::string path(kProjects);
+  for (const std::string_view next : {name, part}) {
+    path += '/';
+    path += next;
+  }
+  return node_of_text(path);
+}
+
+DirectoryEntry entry_of(Visibility visibility, NodeId node) {
+  return {.name = std::string(to_string(visibility)), .node = node};
 }
 
 }  // namespace
@@ -37,19 +66,108 @@ std::optional<Visibility> visibility_of_directory(NodeId directory) {
   return std::nullopt;
 }
 
-bool Directories::is_ours(const client::Image& image) const {
-  return config_.project_id.empty() || image.owner == config_.project_id;
+Directories::Directories(DirectoriesConfig config)
+    : config_(std::move(config)),
+      root_project_(project_in(config_.root)) {
+  if (root_project_) {
+    Project project = describe(*root_project_);
+    root_ = project.node;
+    project.images = 1;  // for ever
+    const Lock lock(mutex_);
+    add(std::move(project));
+  } else if (const auto visibility = client::visibility_of(config_.root)) {
+    root_ = directory_of(*visibility);
+  }
 }
 
-// An administrator's listing holds every project's images; those that only their own projects
-// should see are left out, for they would look like ours.
+Directories::Project Directories::describe(std::string name) {
+  Project project{.name = std::move(name)};
+  project.node = node_of_project(project.name, "");
+  for (std::size_t i = 0; i < kRestricted.size(); ++i) {
+    project.parts.at(i) = node_of_project(project.name, to_string(kRestricted.at(i)));
+  }
+  return project;
+}
+
+void Directories::add(Project project) {
+  const auto [at, added] = projects_.try_emplace(project.name, std::move(project));
+  Project& kept = at->second;
+  by_node_[kept.node] = &kept;
+  for (const NodeId part : kept.parts) by_node_[part] = &kept;
+}
+
+const Directories::Project* Directories::project(NodeId node) const {
+  const auto found = by_node_.find(node);
+  return found == by_node_.end() ? nullptr : found->second;
+}
+
+bool Directories::is_ours(const client::Image& image) const {
+  return (config_.project_id.empty() && !shows_projects()) || image.owner == config_.project_id;
+}
+
+bool Directories::shows_projects() const { return config_.all_projects || root_project_; }
+
+bool Directories::shows(Visibility visibility) const {
+  if (root_project_) return is_restricted(visibility);
+  if (root_ != kRootNode) return directory_of(visibility) == root_;
+  return config_.visibilities.empty() ||
+         std::ranges::find(config_.visibilities, visibility) != config_.visibilities.end();
+}
+
+// An administrator's listing holds every project's images. Those that only their own projects
+// should see would look like ours among ours.
+bool Directories::is_foreign(const client::Image& image) const {
+  return is_restricted(image.visibility) && config_.is_admin && !is_ours(image);
+}
+
+bool Directories::admits(const client::Image& image) const {
+  const bool whole = root_ == kRootNode && config_.visibilities.empty();
+  return whole || home(image) != 0;
+}
+
+NodeId Directories::home(const client::Image& image) const {
+  if (!shows(image.visibility)) return 0;
+  if (!is_foreign(image)) return root_project_ ? 0 : directory_of(image.visibility);
+  if (!shows_projects()) return 0;
+  const std::string project = project_file_name(image.owner);
+  if (root_project_ && project != *root_project_) return 0;
+  return node_of_project(project, to_string(image.visibility));
+}
+
 NodeId Directories::place(const client::Image& image) const {
-  if (image.hidden && !config_.show_hidden) return 0;
-  if (is_restricted(image.visibility) && config_.is_admin && !is_ours(image)) return 0;
-  return directory_of(image.visibility);
+  return image.hidden && !config_.show_hidden ? 0 : home(image);
+}
+
+void Directories::enter(NodeId directory, const client::Image& image) {
+  if (!comes_and_goes(directory)) return;
+  const Lock lock(mutex_);
+  const auto known = by_node_.find(directory);
+  if (known != by_node_.end()) {
+    ++known->second->images;
+    return;
+  }
+  Project project = describe(project_file_name(image.owner));
+  project.images = 1;
+  add(std::move(project));
+}
+
+void Directories::leave(NodeId directory) {
+  if (!comes_and_goes(directory)) return;
+  const Lock lock(mutex_);
+  const auto known = by_node_.find(directory);
+  if (known == by_node_.end() || --known->second->images > 0) return;
+  const Project gone = *known->second;
+  by_node_.erase(gone.node);
+  for (const NodeId part : gone.parts) by_node_.erase(part);
+  projects_.erase(gone.name);
 }
 
 NodeId Directories::find(NodeId parent, std::string_view name) const {
+  if (parent == kProjectsNode) {
+    const Lock lock(mutex_);
+    const auto found = projects_.find(name);
+    return found == projects_.end() ? 0 : found->second.node;
+  }
   for (const DirectoryEntry& entry : list(parent)) {
     if (entry.name == name) return entry.node;
   }
@@ -58,12 +176,108 @@ NodeId Directories::find(NodeId parent, std::string_view name) const {
 
 std::vector<DirectoryEntry> Directories::list(NodeId directory) const {
   std::vector<DirectoryEntry> entries;
-  if (directory != kRootNode) return entries;
-  for (const Visibility visibility : kVisibilities) {
-    entries.push_back(
-        {.name = std::string(to_string(visibility)), .node = directory_of(visibility)});
+  if (directory == kRootNode) {
+    for (const Visibility visibility : kVisibilities) {
+      if (shows(visibility)) entries.push_back(entry_of(visibility, directory_of(visibility)));
+    }
+    if (shows_projects()) {
+      entries.push_back({.name = std::string(kProjects), .node = kProjectsNode});
+    }
+    return entries;
+  }
+  if (directory != kProjectsNode && !comes_and_goes(directory)) return entries;
+  const Lock lock(mutex_);
+  if (directory == kProjectsNode) {
+    for (const auto& [name, project] : projects_) {
+      entries.push_back({.name = name, .node = project.node});
+    }
+    return entries;
+  }
+  const Project* const parent = project(directory);
+  if (parent == nullptr || parent->node != directory) return entries;
+  for (std::size_t i = 0; i < kRestricted.size(); ++i) {
+    if (shows(kRestricted.at(i))) {
+      entries.push_back(entry_of(kRestricted.at(i), parent->parts.at(i)));
+    }
   }
   return entries;
+}
+
+std::size_t Directories::count(NodeId directory) const {
+  if (directory != kProjectsNode) return list(directory).size();
+  const Lock lock(mutex_);
+  return projects_.size();
+}
+
+bool Directories::contains(NodeId node) const {
+  if (!comes_and_goes(node)) return true;
+  const Lock lock(mutex_);
+  return by_node_.contains(node);
+}
+
+NodeId Directories::parent(NodeId directory) const {
+  NodeId above = kRootNode;
+  if (directory == kByIdNode) {
+    above = kControlNode;
+  } else if (comes_and_goes(directory)) {
+    const Lock lock(mutex_);
+    const Project* const known = project(directory);
+    if (known != nullptr) above = directory == known->node ? NodeId{kProjectsNode} : known->node;
+  }
+  return above == root_ || directory == root_ ? kRootNode : above;
+}
+
+std::optional<Visibility> Directories::visibility(NodeId directory) const {
+  if (!comes_and_goes(directory)) return visibility_of_directory(directory);
+  const Lock lock(mutex_);
+  const Project* const known = project(directory);
+  if (known == nullptr) return std::nullopt;
+  for (std::size_t i = 0; i < kRestricted.size(); ++i) {
+    if (known->parts.at(i) == directory) return kRestricted.at(i);
+  }
+  return std::nullopt;
+}
+
+void Directories::check_new(NodeId directory) const {
+  if (directory != kProjectsNode && !comes_and_goes(directory)) return;
+  throw_errno(EPERM, "new images belong to the project of the login, not to another one");
+}
+
+void Directories::check_move(const client::Image& image, NodeId directory) const {
+  const auto to = visibility(directory);
+  // Where the cloud decides, its answer says why.
+  if (!to || !is_restricted(*to) || !config_.is_admin) return;
+  std::string project = project_file_name(config_.project_id);
+  if (comes_and_goes(directory)) {
+    const Lock lock(mutex_);
+    const Project* const known = this->project(directory);
+    if (known == nullptr) throw_errno(ENOENT, "the directory is gone");
+    project = known->name;
+  } else if (is_ours(image)) {
+    return;
+  }
+  const std::string owner = project_file_name(image.owner);
+  if (owner == project) return;
+  throw_errno(EPERM, "the image belongs to project " + log::printable(owner) +
+                         ", and moving it does not make it another one's");
+}
+
+void Directories::limit(client::ListQuery& query) const {
+  std::optional<Visibility> only;
+  bool several = false, restricted = true;
+  for (const Visibility visibility : kVisibilities) {
+    if (!shows(visibility)) continue;
+    several = only.has_value();
+    only = visibility;
+    restricted = restricted && is_restricted(visibility);
+  }
+  if (!several) query.visibility = only;
+  if (!restricted || !config_.is_admin) return;
+  if (root_project_) {
+    query.owner = owner_of_file_name(*root_project_).value_or("");
+  } else if (!shows_projects()) {
+    query.owner = config_.project_id;
+  }
 }
 
 }  // namespace glancefs::fs

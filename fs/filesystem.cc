@@ -34,7 +34,11 @@ struct Filesystem::Parts {
         stat(config),
         tree({.project_id = config.project_id,
               .is_admin = config.is_admin,
-              .show_hidden = config.show_hidden}),
+              .show_hidden = config.show_hidden,
+              .all_projects = config.all_projects,
+              .visibilities = config.visibilities,
+              .root = config.subdirectory}),
+        directories(tree.directories()),
         catalogue({.ttl = config.metadata_ttl}, images, tree),
         fetcher({.endpoint = config.endpoint,
                  .connections = config.connections,
@@ -81,8 +85,26 @@ struct Filesystem::Parts {
   Entry entry(const Node& node) const {
     return {.node = node.id, .attributes = stat.file(node), .valid = Stat::valid(node)};
   }
+  Attributes attributes_of_directory(NodeId node) const {
+    return stat.directory(node, directories.count(directories.resolve(node)));
+  }
+  std::chrono::milliseconds valid(NodeId directory) const {
+    return directories.comes_and_goes(directory) ? Stat::kValid : kFixed;
+  }
   Entry directory(NodeId node) const {
-    return {.node = node, .attributes = stat.directory(node), .valid = kFixed};
+    return {.node = node, .attributes = attributes_of_directory(node), .valid = valid(node)};
+  }
+
+  /// Throws EPERM where the name of a directory stands, which nobody can change.
+  void check_image(NodeId parent, std::string_view name) const {
+    if (directories.find(parent, name) == 0) return;
+    throw_errno(EPERM, "this is part of the mount, not an image");
+  }
+  /// As Changes; a directory has none of what it changes.
+  void check_changeable(NodeId node) const {
+    if (directories.contains(node)) {
+      throw_errno(EPERM, "this is part of the mount, not an image");
+    }
   }
 
   /// Keeps the reason of a failure with the file it is about, too: the kernel only knows the
@@ -99,7 +121,7 @@ struct Filesystem::Parts {
     }
   }
 
-  // The fixed directories never change.
+  // Directories that do not come and go.
   static constexpr std::chrono::milliseconds kFixed{60000};
 
   const Config config;
@@ -108,6 +130,7 @@ struct Filesystem::Parts {
   Failures failures;
   Control control;
   Tree tree;
+  const Directories& directories;
   Catalogue catalogue;
   Fetcher fetcher;
   Uploads uploads;
@@ -127,20 +150,19 @@ Filesystem::~Filesystem() = default;
 
 std::optional<Entry> Filesystem::find(NodeId parent, std::string_view name) const {
   const Parts& parts = *parts_;
-  if (parent == kRootNode) {
-    if (name == Control::kDirectory) return parts.directory(kControlNode);
-    const NodeId directory = parts.tree.directories().find(parent, name);
-    return directory != 0 ? parts.directory(directory) : Entry{};
-  }
+  if (parent == kRootNode && name == Control::kDirectory) return parts.directory(kControlNode);
   if (parent == kControlNode) {
     const NodeId node = parts.control.find(name);
     if (node == 0) return Entry{};
     if (node == kByIdNode) return parts.directory(node);
     return Entry{.node = node, .attributes = attributes(node), .valid = {}};
   }
+  parent = parts.directories.resolve(parent);
+  if (const NodeId node = parts.directories.find(parent, name)) return parts.directory(node);
   if (const auto node = parts.tree.find(parent, name)) return parts.entry(*node);
   // Names that programs try in every directory, and those that only ids have, are not asked for.
-  const bool asks = visibility_of_directory(parent) && !name.starts_with('.') && !alias_id(name);
+  const bool asks =
+      parts.directories.visibility(parent) && !name.starts_with('.') && !alias_id(name);
   return asks ? std::nullopt : std::optional(Entry{});
 }
 
@@ -154,7 +176,7 @@ Attributes Filesystem::attributes(NodeId node) const {
   if (parts_->control.is_file(node)) {
     return parts_->stat.text(node, parts_->control.text(node).size());
   }
-  if (node < kFirstImageNode) return parts_->stat.directory(node);
+  if (parts_->directories.contains(node)) return parts_->attributes_of_directory(node);
   const std::optional<Node> known = parts_->tree.node(node);
   if (!known) throw_errno(ESTALE, "the image is gone");
   return parts_->stat.file(*known);
@@ -162,26 +184,23 @@ Attributes Filesystem::attributes(NodeId node) const {
 
 std::chrono::milliseconds Filesystem::attributes_valid(NodeId node) const {
   if (parts_->control.is_file(node)) return {};
-  if (node < kFirstImageNode) return Parts::kFixed;
+  if (parts_->directories.contains(node)) return parts_->valid(node);
   const std::optional<Node> known = parts_->tree.node(node);
   return known ? Stat::valid(*known) : std::chrono::milliseconds(0);
 }
 
 std::vector<DirectoryEntry> Filesystem::list(NodeId directory) const {
-  switch (directory) {
-    case kRootNode:
-      return parts_->tree.directories().list(directory);
-    case kControlNode:
-      return parts_->control.list();
-    default:
-      if (directory >= kFirstControlFile) throw_errno(ENOTDIR, "this is a file");
-      return parts_->tree.list(directory);
+  if (directory == kControlNode) return parts_->control.list();
+  if (parts_->control.is_file(directory) || !parts_->directories.contains(directory)) {
+    throw_errno(ENOTDIR, "this is a file");
   }
+  directory = parts_->directories.resolve(directory);
+  std::vector<DirectoryEntry> entries = parts_->directories.list(directory);
+  if (entries.empty()) return parts_->tree.list(directory);
+  return entries;
 }
 
-NodeId Filesystem::parent(NodeId directory) {
-  return directory == kByIdNode ? NodeId{kControlNode} : kRootNode;
-}
+NodeId Filesystem::parent(NodeId directory) const { return parts_->directories.parent(directory); }
 
 std::optional<std::string> Filesystem::xattr(NodeId node, std::string_view name) const {
   if (name.starts_with(kLocalXattrPrefix)) {
@@ -244,6 +263,8 @@ Opened Filesystem::open(NodeId node, int flags, Caller caller, std::stop_token s
 
 std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name, int flags,
                                             Caller caller, std::stop_token stop) {
+  parent = parts_->directories.resolve(parent);
+  parts_->directories.check_new(parent);
   auto [node, opened] = parts_->files.create(parent, name, flags, caller, std::move(stop));
   return {parts_->entry(node), std::move(opened)};
 }
@@ -272,12 +293,22 @@ void Filesystem::abandon(std::unique_ptr<Handle> handle) noexcept {
 }
 
 void Filesystem::unlink(NodeId parent, std::string_view name, std::stop_token stop) {
-  parts_->explained(parent, name, [&] { parts_->changes.unlink(parent, name, std::move(stop)); });
+  parent = parts_->directories.resolve(parent);
+  parts_->explained(parent, name, [&] {
+    parts_->check_image(parent, name);
+    parts_->changes.unlink(parent, name, std::move(stop));
+  });
 }
 
 void Filesystem::rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
                         unsigned flags, std::stop_token stop) {
+  from = parts_->directories.resolve(from);
+  to = parts_->directories.resolve(to);
   parts_->explained(from, name, [&] {
+    parts_->check_image(from, name);
+    if (const auto node = parts_->tree.find(from, name)) {
+      parts_->directories.check_move(*node->image, to);
+    }
     parts_->changes.rename(from, name, to, new_name, flags, std::move(stop));
   });
 }
@@ -285,6 +316,7 @@ void Filesystem::rename(NodeId from, std::string_view name, NodeId to, std::stri
 Attributes Filesystem::change(NodeId node, const AttributeChange& change, Handle* handle,
                               std::stop_token stop) {
   const Attributes now = attributes(node);
+  if (change.size || change.mode) parts_->check_changeable(node);
   if ((change.uid && *change.uid != now.uid) || (change.gid && *change.gid != now.gid)) {
     throw_errno(EPERM, "images belong to projects, not to users of this machine");
   }
@@ -303,6 +335,7 @@ void Filesystem::set_xattr(NodeId node, std::string_view name, std::string_view 
     const std::string_view key = name.substr(kLocalXattrPrefix.size());
     return parts_->local_xattrs.set(node, key, value, std::move(stop));
   }
+  if (name.starts_with(kXattrPrefix)) parts_->check_changeable(node);
   parts_->changes.set_xattr(node, name, value, mode, std::move(stop));
 }
 
@@ -311,6 +344,7 @@ void Filesystem::remove_xattr(NodeId node, std::string_view name, std::stop_toke
     const std::string_view key = name.substr(kLocalXattrPrefix.size());
     return parts_->local_xattrs.remove(node, key, std::move(stop));
   }
+  if (name.starts_with(kXattrPrefix)) parts_->check_changeable(node);
   parts_->changes.remove_xattr(node, name, std::move(stop));
 }
 

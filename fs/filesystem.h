@@ -124,6 +124,11 @@ struct Config {
   bool is_admin = false;  ///< listings then hold other projects' images
   bool read_only = false;
   bool show_hidden = false;
+  bool all_projects = false;  ///< show them under "projects"; needs is_admin
+  /// The only visibilities that are shown; empty: all.
+  std::vector<client::Visibility> visibilities;
+  /// The directory that is the root of the mount: empty, a visibility, or "projects/NAME".
+  std::string subdirectory;
   bool allow_delete = true;
   XattrList xattrs = XattrList::kAll;
   uid_t uid = 0;
@@ -179,7 +184,7 @@ class Filesystem {
   /// Everything in a directory except "." and "..", as it is now. ENOTDIR.
   std::vector<DirectoryEntry> list(NodeId directory) const;
   /// The directory above a directory.
-  static NodeId parent(NodeId directory);
+  NodeId parent(NodeId directory) const;
   /// nullopt: no such attribute. Names without "user." never have a value.
   std::optional<std::string> xattr(NodeId node, std::string_view name) const;
   std::vector<std::string> xattr_names(NodeId node) const;

@@ -215,9 +215,9 @@ void release(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
 }
 
 void opendir(fuse_req_t raw, fuse_ino_t node, fuse_file_info* /*info*/) {
-  serve(raw, "opendir", node, [&](Request& /*request*/) {
+  serve(raw, "opendir", node, [&](Request& request) {
     return std::make_unique<OpenDirectory>(
-        OpenDirectory{.node = node, .parent = Filesystem::parent(node), .entries = {}});
+        OpenDirectory{.node = node, .parent = request.files().parent(node), .entries = {}});
   });
 }
 

@@ -20,6 +20,7 @@
 #include "fs/mount_point.h"
 #include "fs/paths.h"
 #include "fs/process.h"
+#include "fs/shown_part.h"
 #include "fs/shutdown.h"
 #include "fs/unmount.h"
 #include "fs/unmount_notice.h"
@@ -65,6 +66,9 @@ Config filesystem_config(const Options& options, const Paths& paths,
   config.is_admin = session.is_admin();
   config.read_only = options.read_only;
   config.show_hidden = options.hidden;
+  config.all_projects = options.all_projects;
+  config.visibilities = options.visibilities;
+  config.subdirectory = options.subdirectory;
   config.allow_delete = options.removal;
   config.xattrs = options.xattrs;
   config.fallback_format = {.disk_format = options.disk_format,
@@ -126,6 +130,7 @@ void serve(const Options& options, const Environment& environment, const Paths& 
   session.log_in({});
   client::Glance images(session);
   const Config config = filesystem_config(options, paths, session);
+  check_shown_part(config);
   if (!config.read_only) check_destination(config.upload_to, images, {});
   const auto store = cache::open_disk_store(store_config(options, paths));
   const auto spools = cache::open_spools(state_directory(options, paths), options.spool_size);

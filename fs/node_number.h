@@ -17,8 +17,12 @@ enum : NodeId {
   kControlNode = 6,  ///< .glancefs, found by name but not listed
   kByIdNode = 7,
   kFirstControlFile = 8,
+  kProjectsNode = 512,  ///< the directories of other projects
   kFirstImageNode = 1024,
 };
+
+/// The first 64 bits of the SHA-256 of `text`; at least kFirstImageNode.
+NodeId node_of_text(std::string_view text);
 
 /// The number of an image: the first 64 bits of the SHA-256 of its UUID, so that nobody can choose
 /// a UUID that meets another image's number.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "client/images.h"
 #include "fs/option_value.h"
 #include "fs/recover.h"
 #include "fs/verify.h"
@@ -72,8 +73,12 @@ struct Options {
   bool upload_by_import = false;    ///< stage and import what is written, instead of one PUT
   std::vector<std::string> stores;  ///< where it goes; empty: the site's default
 
-  bool removal = false;  ///< whether rm deletes images
-  bool hidden = false;   ///< show images with os_hidden
+  bool removal = false;                          ///< whether rm deletes images
+  bool hidden = false;                           ///< show images with os_hidden
+  bool all_projects = false;                     ///< show other projects' images
+  std::vector<client::Visibility> visibilities;  ///< the only ones that are shown; empty: all
+  /// What is the root of the mount: empty, a visibility, or "projects/NAME".
+  std::string subdirectory;
   XattrList xattrs = XattrList::kAll;
   std::string disk_format, container_format;  ///< of files whose bytes say nothing
 

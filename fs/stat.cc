@@ -5,22 +5,17 @@
 #include "fs/upload.h"
 
 namespace glancefs::fs {
-namespace {
 
-// The tree follows changes made elsewhere within its own time; the kernel adds no more than this.
-constexpr std::chrono::milliseconds kValid{1000};
-
-mode_t permissions(const Node& node) {
+mode_t Stat::permissions(const Node& node) const {
   const client::Image& image = *node.image;
   if (image.status == client::Status::kDeactivated) return 0;
   if (node.upload) return 0644;
-  return node.ours && !image.is_protected ? 0644 : 0444;
+  return (node.ours || all_projects_) && !image.is_protected ? 0644 : 0444;
 }
-
-}  // namespace
 
 Stat::Stat(const Config& config)
     : read_only_(config.read_only),
+      all_projects_(config.all_projects || config.subdirectory.starts_with("projects/")),
       uid_(config.uid),
       gid_(config.gid),
       umask_(config.umask),
@@ -37,9 +32,9 @@ Attributes Stat::base(NodeId node, mode_t mode) const {
   return attributes;
 }
 
-Attributes Stat::directory(NodeId node) const {
+Attributes Stat::directory(NodeId node, std::size_t subdirectories) const {
   Attributes attributes = base(node, S_IFDIR | 0755);
-  attributes.links = 2;
+  attributes.links = static_cast<std::uint32_t>(2 + subdirectories);
   return attributes;
 }
 

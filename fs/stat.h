@@ -13,20 +13,25 @@ class Stat {
  public:
   explicit Stat(const Config& config);
 
-  Attributes directory(NodeId node) const;
+  Attributes directory(NodeId node, std::size_t subdirectories) const;
   /// A text file of `size` bytes that everybody may read.
   Attributes text(NodeId node, std::uint64_t size) const;
   /// Modified when the image was made (its bytes never change, so rsync and make are happy),
-  /// changed when its record was. Its owner may write: 0644; others' and protected ones: 0444;
-  /// deactivated: none at all.
+  /// changed when its record was. Who may change it may write: 0644; others' and protected ones:
+  /// 0444; deactivated: none at all.
   Attributes file(const Node& node) const;
 
+  /// The tree follows changes made elsewhere within its own time; the kernel adds no more than
+  /// this.
+  static constexpr std::chrono::milliseconds kValid{1000};
   /// How long the kernel may remember a node: not at all while its size may change.
   static std::chrono::milliseconds valid(const Node& node);
 
  private:
   Attributes base(NodeId node, mode_t mode) const;
+  mode_t permissions(const Node& node) const;
   const bool read_only_;
+  const bool all_projects_;  ///< an administrator may change what belongs to others
   const uid_t uid_;
   const gid_t gid_;
   const mode_t umask_;

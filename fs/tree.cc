@@ -29,6 +29,7 @@ void Tree::replace(const std::vector<client::ImagePtr>& images, Time begun) {
   Lock lock(mutex_);
   const std::uint64_t sweep = ++sweeps_;
   for (const client::ImagePtr& image : images) {
+    if (!places_.admits(*image)) continue;
     const NodeId id = number(image->id);
     const Item* known = item(id);
     if (known == nullptr || (known->touched < begun && !known->node.upload)) {
@@ -46,9 +47,13 @@ void Tree::replace(const std::vector<client::ImagePtr>& images, Time begun) {
 void Tree::merge(const std::vector<client::ImagePtr>& images, Time begun) {
   Lock lock(mutex_);
   for (const client::ImagePtr& image : images) {
-    const Item* known = item(number(image->id));
-    if (known == nullptr || (known->touched < begun && !known->node.upload)) {
+    const NodeId id = number(image->id);
+    const Item* known = item(id);
+    if (known != nullptr && (known->touched >= begun || known->node.upload)) continue;
+    if (places_.admits(*image)) {
       set(image, nullptr, begun);
+    } else {
+      remove(id);
     }
   }
 }
@@ -57,6 +62,7 @@ void Tree::put(client::ImagePtr image, std::shared_ptr<Upload> upload) {
   Lock lock(mutex_);
   const Time now = std::chrono::steady_clock::now();
   const NodeId id = number(image->id);
+  if (!upload && !places_.admits(*image)) return remove(id);
   set(std::move(image), std::move(upload), now);
   items_[id].touched = now;
 }
@@ -73,10 +79,13 @@ void Tree::set(client::ImagePtr image, std::shared_ptr<Upload> upload, Time now)
   const NodeId directory = places_.place(*image);
   const bool nameless = !image->name || image->name->empty();
   std::string key = nameless ? image->id : escape_name(*image->name);
-  if (!is_new && (item.directory != directory || item.key != key)) unlink(item);
-  if (directory != 0 && (is_new || item.directory != directory || item.key != key)) {
+  const bool moves = is_new || item.directory != directory || item.key != key;
+  // The new place first: a directory that its only image does not leave is not to go in between.
+  if (moves && directory != 0) {
     directories_[directory][key].push_back(id);
+    places_.enter(directory, *image);
   }
+  if (moves && !is_new) unlink(item);
   item.directory = directory;
   item.key = std::move(key);
   item.node.id = id;
@@ -95,6 +104,7 @@ void Tree::remove(NodeId id) {
 
 void Tree::unlink(const Item& item) {
   if (item.directory == 0) return;
+  places_.leave(item.directory);
   Groups& groups = directories_[item.directory];
   const auto group = groups.find(item.key);
   if (group == groups.end()) return;

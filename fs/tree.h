@@ -93,8 +93,8 @@ class Tree {
   std::optional<Node> find_alias(const Groups& groups, std::string_view name) const
       REQUIRES(mutex_);
 
-  // Constant after construction.
-  const Directories places_;
+  // Locks by itself.
+  Directories places_;
 
   mutable Mutex mutex_;
   std::unordered_map<NodeId, Item> items_ GUARDED_BY(mutex_);

@@ -115,6 +115,23 @@ TYPED_TEST_P(ImagesContract, ListsByName) {
   EXPECT_EQ(this->names({.hidden = false, .updated_since = {}, .name = "x"}).size(), 0U);
 }
 
+TYPED_TEST_P(ImagesContract, ListsOneVisibilityOrOneOwner) {
+  const std::string id = this->service_.add("mine", "x");
+  this->service_.add_foreign("everybody", "public");
+  this->service_.add_foreign("open", "community");
+  ListQuery query;
+  query.visibility = Visibility::kCommunity;
+  EXPECT_THAT(this->names(query), testing::ElementsAre("open"));
+  query.visibility = Visibility::kPrivate;
+  EXPECT_THAT(this->names(query), testing::ElementsAre("mine"));
+  query.owner = "somebody else, with: what URLs & filters=dislike";
+  EXPECT_THAT(this->names(query), testing::IsEmpty());
+  query.owner = this->shown(id).owner;
+  EXPECT_THAT(this->names(query), testing::ElementsAre("mine"));
+  query.visibility = {};
+  EXPECT_THAT(this->names(query), testing::ElementsAre("mine"));
+}
+
 TYPED_TEST_P(ImagesContract, ListsChanges) {
   const std::string id = this->service_.add("a", "x");
   const Image image = this->set(id, "os_distro", Text("debian"));
@@ -437,10 +454,10 @@ TYPED_TEST_P(ImagesContract, NothingHappensAfterStop) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(ImagesContract, ListsWhatIsVisible, ListsHiddenOnesAlone, ListsByName,
-                            ListsChanges, ShowsARecord, DownloadsParts, SaysWhenRangesAreRefused,
-                            LostDataIsNoEmptyFile, ADeletedImageIsStale,
-                            TheSinksErrorsPassUnchanged, CreatesAndFills, UploadsIntoAStore,
-                            KnowsWhatTheSiteOffers, ImportsWhatWasStaged,
+                            ListsOneVisibilityOrOneOwner, ListsChanges, ShowsARecord,
+                            DownloadsParts, SaysWhenRangesAreRefused, LostDataIsNoEmptyFile,
+                            ADeletedImageIsStale, TheSinksErrorsPassUnchanged, CreatesAndFills,
+                            UploadsIntoAStore, KnowsWhatTheSiteOffers, ImportsWhatWasStaged,
                             AnImportThatRunsNeverLooksLikeAFailure, OnlyWhatIsStagedIsImported,
                             ACreateMayBeRepeated, UploadsOnlyOnce, AnEmptyImage,
                             AnUploadThatStopsCanBeRepeated, UpdatesEveryKindOfField,

@@ -158,7 +158,7 @@ std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name
                                             Caller caller, std::stop_token) {
   return call(parts_->fake.create, parent, name, flags, caller);
 }
-NodeId Filesystem::parent(NodeId) { return kRootNode; }
+NodeId Filesystem::parent(NodeId) const { return kRootNode; }
 void Filesystem::set_read_mode(std::string mode) { parts_->fake.set_read_mode(std::move(mode)); }
 bool Filesystem::flush_uploads(const Handle&, Caller) const { return parts_->fake.flush_uploads; }
 void Filesystem::flush(Handle&, Caller caller, std::stop_token stop) {
