@@ -30,7 +30,7 @@ client::Quota ask_quota(client::Images& images, const std::stop_token& stop) {
 }  // namespace
 
 Catalogue::Catalogue(CatalogueConfig config, client::Images& images, Tree& tree)
-    : config_(config),
+    : config_(std::move(config)),
       images_(images),
       tree_(tree) {
   scan(std::nullopt, {});
@@ -141,6 +141,7 @@ void Catalogue::work() {
       const auto newest = tree_.newest_update();
       const bool sweep = round % kPollsPerSweep == 0 || !newest;
       scan(sweep ? std::nullopt : std::optional(*newest - kOverlap), ending_.get_token());
+      if (sweep && config_.swept) config_.swept(ending_.get_token());
     } catch (...) {
       const std::string text = describe(std::current_exception());
       Lock lock(mutex_);

@@ -16,6 +16,9 @@ namespace glancefs::fs {
 
 struct CatalogueConfig {
   std::chrono::milliseconds ttl{30000};  ///< how old the tree may be
+  /// Called after each complete listing in the background, on its thread: for what else has to be
+  /// asked now and then. May throw as client::Images does. Empty: nothing.
+  std::function<void(const std::stop_token&)> swept = {};
 };
 
 /// Thread-safe.

@@ -17,6 +17,7 @@ constexpr std::array kVisibilities{Visibility::kPublic, Visibility::kPrivate, Vi
 /// What only the owner's project sees, and whom it invites; everybody sees the others.
 constexpr std::array kRestricted{Visibility::kPrivate, Visibility::kShared};
 constexpr std::string_view kProjects = "projects";
+constexpr std::string_view kOffers = ".pending";
 
 bool is_restricted(Visibility visibility) {
   return visibility == Visibility::kPrivate || visibility == Visibility::kShared;
@@ -93,7 +94,7 @@ void Directories::add(Project project) {
   const auto [at, added] = projects_.try_emplace(project.name, std::move(project));
   Project& kept = at->second;
   by_node_[kept.node] = &kept;
-  for (const NodeId part : kept.parts) by_node_[part] = &kept;
+  for (const NodeId part : kept.parts) by_node_[part] = by_node_[unlisted(part)] = &kept;
 }
 
 const Directories::Project* Directories::project(NodeId node) const {
@@ -127,7 +128,10 @@ bool Directories::admits(const client::Image& image) const {
 
 NodeId Directories::home(const client::Image& image) const {
   if (!shows(image.visibility)) return 0;
-  if (!is_foreign(image)) return root_project_ ? 0 : directory_of(image.visibility);
+  if (!is_foreign(image)) {
+    if (root_project_) return 0;
+    return is_offered(image) ? NodeId{kOffersNode} : directory_of(image.visibility);
+  }
   if (!shows_projects()) return 0;
   const std::string project = project_file_name(image.owner);
   if (root_project_ && project != *root_project_) return 0;
@@ -135,7 +139,9 @@ NodeId Directories::home(const client::Image& image) const {
 }
 
 NodeId Directories::place(const client::Image& image) const {
-  return image.hidden && !config_.show_hidden ? 0 : home(image);
+  const NodeId directory = home(image);
+  const bool listed = !image.hidden || config_.show_hidden;
+  return listed || directory == 0 ? directory : unlisted(directory);
 }
 
 void Directories::enter(NodeId directory, const client::Image& image) {
@@ -158,11 +164,39 @@ void Directories::leave(NodeId directory) {
   if (known == by_node_.end() || --known->second->images > 0) return;
   const Project gone = *known->second;
   by_node_.erase(gone.node);
-  for (const NodeId part : gone.parts) by_node_.erase(part);
+  for (const NodeId part : gone.parts) {
+    by_node_.erase(part);
+    by_node_.erase(unlisted(part));
+  }
   projects_.erase(gone.name);
 }
 
+bool Directories::has_offers() const {
+  return !config_.is_admin && !config_.project_id.empty() && shows(Visibility::kShared);
+}
+
+void Directories::set_offered(const std::string& id, bool offered) {
+  const Lock lock(mutex_);
+  if (offered) {
+    offers_.insert(id);
+  } else {
+    offers_.erase(id);
+  }
+}
+
+bool Directories::is_offered(const client::Image& image) const {
+  if (image.visibility != Visibility::kShared || is_ours(image)) return false;
+  const Lock lock(mutex_);
+  return offers_.contains(image.id);
+}
+
+std::vector<std::string> Directories::offers() const {
+  const Lock lock(mutex_);
+  return {offers_.begin(), offers_.end()};
+}
+
 NodeId Directories::find(NodeId parent, std::string_view name) const {
+  if (parent == kSharedNode) return name == kOffers && has_offers() ? NodeId{kOffersNode} : 0;
   if (parent == kProjectsNode) {
     const Lock lock(mutex_);
     const auto found = projects_.find(name);
@@ -219,6 +253,8 @@ NodeId Directories::parent(NodeId directory) const {
   NodeId above = kRootNode;
   if (directory == kByIdNode) {
     above = kControlNode;
+  } else if (directory == kOffersNode) {
+    above = kSharedNode;
   } else if (comes_and_goes(directory)) {
     const Lock lock(mutex_);
     const Project* const known = project(directory);
@@ -239,6 +275,7 @@ std::optional<Visibility> Directories::visibility(NodeId directory) const {
 }
 
 void Directories::check_new(NodeId directory) const {
+  if (directory == kOffersNode) throw_errno(EPERM, "only other projects put images here");
   if (directory != kProjectsNode && !comes_and_goes(directory)) return;
   throw_errno(EPERM, "new images belong to the project of the login, not to another one");
 }

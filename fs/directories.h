@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/mutex.h"
@@ -45,12 +46,21 @@ class Directories {
   bool admits(const client::Image& image) const;
   /// The directory `image` belongs to, also when it is hidden; 0: none.
   NodeId home(const client::Image& image) const;
-  /// The directory that lists `image`; 0: none does.
+  /// The directory that lists `image`, unlisted(home()) when none does because it is hidden; 0: it
+  /// belongs to none.
   NodeId place(const client::Image& image) const;
 
   /// An image has appeared in the directory that place() told, or left it.
   void enter(NodeId directory, const client::Image& image);
   void leave(NodeId directory);
+
+  /// Whether other projects' offers have a directory. Administrators are not told of any.
+  bool has_offers() const;
+  /// Whether another project offers the image and ours has not answered.
+  void set_offered(const std::string& id, bool offered);
+  bool is_offered(const client::Image& image) const;
+  /// The ids of all of those.
+  std::vector<std::string> offers() const;
 
   /// The directory that `node` stands for: the root of the mount may be any.
   NodeId resolve(NodeId node) const noexcept { return node == kRootNode ? root_ : node; }
@@ -64,7 +74,9 @@ class Directories {
   std::size_t count(NodeId directory) const;
   bool contains(NodeId node) const;
   /// Whether it may go while the mount lasts.
-  bool comes_and_goes(NodeId directory) const { return directory >= kFirstImageNode; }
+  static constexpr bool comes_and_goes(NodeId directory) noexcept {
+    return directory >= kFirstImageNode && unlisted(directory) >= kFirstImageNode;
+  }
   NodeId parent(NodeId directory) const;
   /// Of the images in it; nullopt: it holds none.
   std::optional<client::Visibility> visibility(NodeId directory) const;
@@ -102,6 +114,7 @@ class Directories {
   mutable Mutex mutex_;
   std::map<std::string, Project, std::less<>> projects_ GUARDED_BY(mutex_);
   std::unordered_map<NodeId, Project*> by_node_ GUARDED_BY(mutex_);
+  std::unordered_set<std::string> offers_ GUARDED_BY(mutex_);
 };
 
 }  // namespace glancefs::fs

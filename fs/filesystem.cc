@@ -10,6 +10,7 @@
 #include "fs/files.h"
 #include "fs/local_xattrs.h"
 #include "fs/names.h"
+#include "fs/offers.h"
 #include "fs/stat.h"
 #include "fs/status.h"
 #include "fs/tree.h"
@@ -39,7 +40,13 @@ struct Filesystem::Parts {
               .visibilities = config.visibilities,
               .root = config.subdirectory}),
         directories(tree.directories()),
-        catalogue({.ttl = config.metadata_ttl}, images, tree),
+        offers({.project_id = config.project_id,
+                .ttl = config.metadata_ttl,
+                .read_only = config.read_only},
+               images, tree),
+        catalogue({.ttl = config.metadata_ttl,
+                   .swept = [this](const std::stop_token& stop) { offers.ask(stop); }},
+                  images, tree),
         fetcher({.endpoint = config.endpoint,
                  .connections = config.connections,
                  .read_timeout = config.read_timeout,
@@ -67,6 +74,7 @@ struct Filesystem::Parts {
     control.add("status", [this] {
       return status_text({.config = config,
                           .images = tree.totals(),
+                          .offers = directories.offers().size(),
                           .catalogue_age = catalogue.age(),
                           .catalogue_trouble = catalogue.trouble(),
                           .cache = store.usage(),
@@ -89,7 +97,9 @@ struct Filesystem::Parts {
     return stat.directory(node, directories.count(directories.resolve(node)));
   }
   std::chrono::milliseconds valid(NodeId directory) const {
-    return directories.comes_and_goes(directory) ? Stat::kValid : kFixed;
+    // Looked up anew, offers are asked for when it is time.
+    const bool briefly = Directories::comes_and_goes(directory) || directory == kOffersNode;
+    return briefly ? Stat::kValid : kFixed;
   }
   Entry directory(NodeId node) const {
     return {.node = node, .attributes = attributes_of_directory(node), .valid = valid(node)};
@@ -131,6 +141,7 @@ struct Filesystem::Parts {
   Control control;
   Tree tree;
   const Directories& directories;
+  Offers offers;
   Catalogue catalogue;
   Fetcher fetcher;
   Uploads uploads;
@@ -158,7 +169,10 @@ std::optional<Entry> Filesystem::find(NodeId parent, std::string_view name) cons
     return Entry{.node = node, .attributes = attributes(node), .valid = {}};
   }
   parent = parts.directories.resolve(parent);
-  if (const NodeId node = parts.directories.find(parent, name)) return parts.directory(node);
+  if (const NodeId node = parts.directories.find(parent, name)) {
+    if (node == kOffersNode && parts.offers.due()) return std::nullopt;
+    return parts.directory(node);
+  }
   if (const auto node = parts.tree.find(parent, name)) return parts.entry(*node);
   // Names that programs try in every directory, and those that only ids have, are not asked for.
   const bool asks =
@@ -168,6 +182,10 @@ std::optional<Entry> Filesystem::find(NodeId parent, std::string_view name) cons
 
 Entry Filesystem::lookup(NodeId parent, std::string_view name, std::stop_token stop) {
   if (auto known = find(parent, name)) return *known;
+  if (parts_->directories.find(parts_->directories.resolve(parent), name) == kOffersNode) {
+    parts_->offers.ask(std::move(stop));
+    return parts_->directory(kOffersNode);
+  }
   if (!parts_->catalogue.ask_for_name(unescape_name(name), std::move(stop))) return {};
   return find(parent, name).value_or(Entry{});
 }
@@ -296,6 +314,10 @@ void Filesystem::unlink(NodeId parent, std::string_view name, std::stop_token st
   parent = parts_->directories.resolve(parent);
   parts_->explained(parent, name, [&] {
     parts_->check_image(parent, name);
+    if (const auto node = parts_->tree.find(parent, name)) {
+      if (parent == kOffersNode) return parts_->offers.reject(*node, std::move(stop));
+      parts_->offers.check_unlink(*node);
+    }
     parts_->changes.unlink(parent, name, std::move(stop));
   });
 }
@@ -307,6 +329,9 @@ void Filesystem::rename(NodeId from, std::string_view name, NodeId to, std::stri
   parts_->explained(from, name, [&] {
     parts_->check_image(from, name);
     if (const auto node = parts_->tree.find(from, name)) {
+      if (Offers::is_answer(from, to)) {
+        return parts_->offers.move(*node, from, name, to, new_name, std::move(stop));
+      }
       parts_->directories.check_move(*node->image, to);
     }
     parts_->changes.rename(from, name, to, new_name, flags, std::move(stop));

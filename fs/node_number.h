@@ -18,8 +18,12 @@ enum : NodeId {
   kByIdNode = 7,
   kFirstControlFile = 8,
   kProjectsNode = 512,  ///< the directories of other projects
+  kOffersNode = 513,    ///< shared/.pending, found by name but not listed
   kFirstImageNode = 1024,
 };
+
+/// Where the hidden images of `directory` are kept, which it does not list.
+constexpr NodeId unlisted(NodeId directory) noexcept { return ~directory; }
 
 /// The first 64 bits of the SHA-256 of `text`; at least kFirstImageNode.
 NodeId node_of_text(std::string_view text);

@@ -15,6 +15,7 @@ namespace glancefs::fs {
 struct Status {
   const Config& config;
   Tree::Totals images;
+  std::size_t offers = 0;  ///< images that wait for our project's answer
   std::chrono::seconds catalogue_age;
   std::string catalogue_trouble;  ///< why it is not refreshed; empty: it is
   cache::Usage cache;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <unordered_set>
 
 #include "fs/names.h"
 
@@ -33,12 +34,14 @@ void Tree::replace(const std::vector<client::ImagePtr>& images, Time begun) {
     const NodeId id = number(image->id);
     const Item* known = item(id);
     if (known == nullptr || (known->touched < begun && !known->node.upload)) {
+      places_.set_offered(image->id, false);  // it would not be listed
       set(image, nullptr, begun);
     }
     items_[id].sweep = sweep;
   }
   std::vector<NodeId> gone;
   for (const auto& [id, known] : items_) {
+    if (places_.is_offered(*known.node.image)) continue;
     if (known.sweep != sweep && known.touched < begun && !known.node.upload) gone.push_back(id);
   }
   for (const NodeId id : gone) remove(id);
@@ -51,11 +54,38 @@ void Tree::merge(const std::vector<client::ImagePtr>& images, Time begun) {
     const Item* known = item(id);
     if (known != nullptr && (known->touched >= begun || known->node.upload)) continue;
     if (places_.admits(*image)) {
+      places_.set_offered(image->id, false);  // it would not be listed
       set(image, nullptr, begun);
     } else {
       remove(id);
     }
   }
+}
+
+void Tree::offer(const std::vector<client::ImagePtr>& images, Time begun) {
+  Lock lock(mutex_);
+  std::unordered_set<std::string_view> now;
+  for (const client::ImagePtr& image : images) {
+    const Item* known = item(number(image->id));
+    if (known != nullptr && known->touched >= begun) continue;
+    now.insert(image->id);
+    places_.set_offered(image->id, true);
+    set(image, nullptr, begun);
+  }
+  for (const std::string& id : places_.offers()) {
+    const Item* known = item(number(id));
+    if (now.contains(id) || (known != nullptr && known->touched >= begun)) continue;
+    places_.set_offered(id, false);
+    remove(number(id));
+  }
+}
+
+void Tree::answered(client::ImagePtr image, bool pending) {
+  {
+    Lock lock(mutex_);
+    places_.set_offered(image->id, pending);
+  }
+  put(std::move(image));
 }
 
 void Tree::put(client::ImagePtr image, std::shared_ptr<Upload> upload) {
@@ -69,6 +99,7 @@ void Tree::put(client::ImagePtr image, std::shared_ptr<Upload> upload) {
 
 void Tree::erase(std::string_view id) {
   Lock lock(mutex_);
+  places_.set_offered(std::string(id), false);
   remove(number(id));
 }
 
@@ -153,6 +184,13 @@ std::optional<Node> Tree::find(NodeId directory, std::string_view name) const {
     const Item* found = item(number(name));
     return found != nullptr ? std::optional(found->node) : std::nullopt;
   }
+  const std::optional<Node> listed = find_in(directory, name);
+  // A name that only an id can have leads to a hidden image, too.
+  if (listed || (!client::is_uuid(name) && !alias_id(name))) return listed;
+  return find_in(unlisted(directory), name);
+}
+
+std::optional<Node> Tree::find_in(NodeId directory, std::string_view name) const {
   const auto groups = directories_.find(directory);
   if (groups == directories_.end()) return std::nullopt;
   const auto group = groups->second.find(std::string(name));

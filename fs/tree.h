@@ -47,6 +47,11 @@ class Tree {
   void replace(const std::vector<client::ImagePtr>& images, Time begun);
   /// Adds or updates images that a listing begun at `begun` showed, under the same condition.
   void merge(const std::vector<client::ImagePtr>& images, Time begun);
+  /// Makes the tree hold exactly `images` as offers, as a listing begun at `begun` showed, under
+  /// the same condition. Other listings show none of them, and leave them as they are.
+  void offer(const std::vector<client::ImagePtr>& images, Time begun);
+  /// Our project's answer: accepted, or `pending` again.
+  void answered(client::ImagePtr image, bool pending);
   /// Adds or updates one image as Glance or the writer just described it. `upload`: see Node.
   void put(client::ImagePtr image, std::shared_ptr<Upload> upload = nullptr);
   /// Forgets one image.
@@ -90,6 +95,7 @@ class Tree {
   /// Who of `group` has the plain name; 0: nobody.
   NodeId winner(const Group& group) const REQUIRES(mutex_);
   std::string name_in(const Group& group, const Item& item) const REQUIRES(mutex_);
+  std::optional<Node> find_in(NodeId directory, std::string_view name) const REQUIRES(mutex_);
   std::optional<Node> find_alias(const Groups& groups, std::string_view name) const
       REQUIRES(mutex_);
 

@@ -150,6 +150,24 @@ TEST(Directories, ProjectsComeAndGoWithTheirImages) {
   EXPECT_EQ(directories.find(kProjectsNode, kTheirs), project) << "its number stays";
 }
 
+TEST(Directories, AHiddenImageKeepsItsProject) {
+  Tree tree(administrator());
+  Image hidden = image(Visibility::kPrivate, kTheirs);
+  hidden.hidden = true;
+  tree.put(shared(hidden));
+  const Directories& directories = tree.directories();
+  const NodeId theirs = directories.home(hidden);
+  EXPECT_TRUE(directories.contains(theirs));
+  EXPECT_THAT(tree.list(theirs), IsEmpty());
+  EXPECT_TRUE(tree.find(theirs, hidden.id));
+  EXPECT_TRUE(tree.find(theirs, "a~11111111"));
+  hidden.hidden = false;
+  tree.put(shared(hidden));
+  EXPECT_EQ(tree.list(theirs).size(), 1U);
+  tree.erase(hidden.id);
+  EXPECT_FALSE(directories.contains(theirs));
+}
+
 TEST(Directories, NumbersComeFromTheProjectAlone) {
   Tree tree(administrator());
   tree.put(shared(image(Visibility::kPrivate, "0123456789abcdef0123456789abcdef")));

@@ -9,11 +9,13 @@ using testing::HasSubstr;
 
 class Directories : public MountedCloud {
  protected:
+  /// `offered_to`: the project it is offered to; empty: none.
   std::string add_of(const devcloud::Account& owner, const std::string& name,
-                     const std::string& visibility) {
+                     const std::string& visibility, const std::string& offered_to = "") {
     devcloud::Image image = devcloud::image_named(name);
     image.visibility = visibility;
     image.owner = owner.project_id;
+    if (!offered_to.empty()) image.members[offered_to].status = "pending";
     return cloud_.add_image(std::move(image), devcloud::Blob("data"));
   }
   /// A mount that does not come about.
@@ -125,6 +127,55 @@ TEST_F(Directories, SomeDirectoriesAreTheWholeMount) {
   EXPECT_EQ(sh("setfattr -n user.glance.visibility -v community $M/private/mine").code, 0);
   EXPECT_EQ(out("ls $M/private"), "");
   EXPECT_EQ(sh("stat $M/private/mine").code, 1);
+}
+
+TEST_F(Directories, AHiddenImageIsNotListedButThere) {
+  const std::string id = add_of(cloud_.demo(), "a", "private");
+  mount();
+  EXPECT_EQ(out("ls $M/private"), "a");
+  EXPECT_EQ(sh("setfattr -n user.glance.os_hidden -v true $M/private/a").code, 0);
+  EXPECT_EQ(out("ls $M/private"), "");
+  EXPECT_TRUE(eventually([&] { return sh("stat $M/private/a").code == 1; }));
+  const std::string alias = "a~" + id.substr(0, 8);
+  EXPECT_EQ(out("cat $M/private/" + alias), "data");
+  EXPECT_EQ(out("cat $M/private/" + id), "data");
+  EXPECT_EQ(out("cat $M/.glancefs/by-id/" + id), "data");
+  unmount();
+  mount("hidden");
+  EXPECT_EQ(out("ls $M/private"), "a");
+  EXPECT_EQ(sh("setfattr -n user.glance.os_hidden -v false $M/private/a").code, 0);
+  unmount();
+  mount();
+  EXPECT_EQ(out("ls $M/private"), "a");
+}
+
+TEST_F(Directories, OffersAreAcceptedAndRejected) {
+  const std::string us = cloud_.demo().project_id;
+  const std::string id = add_of(cloud_.other(), "theirs", "shared", us);
+  const std::string unwanted = add_of(cloud_.other(), "unwanted", "shared", us);
+  const auto status = [&](const std::string& of) {
+    return cloud_.image(of)->members.at(us).status;
+  };
+  mount("ttl=100ms");
+  EXPECT_EQ(out("ls -A $M/shared"), "");
+  EXPECT_EQ(out("ls $M/shared/.pending"), "theirs\nunwanted");
+  EXPECT_EQ(out("cat $M/shared/.pending/theirs"), "data");
+  out("mv $M/shared/.pending/theirs $M/shared/");
+  EXPECT_EQ(status(id), "accepted");
+  out("rm -f $M/shared/.pending/unwanted");
+  EXPECT_EQ(status(unwanted), "rejected");
+  EXPECT_EQ(out("ls -A $M/shared"), "theirs");
+  EXPECT_EQ(out("ls -A $M/shared/.pending"), "");
+  EXPECT_THAT(sh("rm -f $M/shared/theirs").output, HasSubstr("Permission denied"));
+  EXPECT_THAT(reason("shared/theirs"), HasSubstr("mv to shared/.pending"));
+  EXPECT_THAT(sh("mv $M/shared/theirs $M/shared/mine").output, HasSubstr("Permission denied"));
+  out("mv $M/shared/theirs $M/shared/.pending/");
+  EXPECT_EQ(status(id), "pending");
+  EXPECT_EQ(out("ls -A $M/shared"), "");
+  EXPECT_EQ(out("ls -A $M/shared/.pending"), "theirs");
+  unmount();
+  mount_as(cloud_.admin());
+  EXPECT_EQ(sh("ls $M/shared/.pending").code, 2);
 }
 
 TEST_F(Directories, AProjectIsTheWholeMount) {
