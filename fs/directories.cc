@@ -14,30 +14,13 @@ using client::Visibility;
 
 constexpr std::array kVisibilities{Visibility::kPublic, Visibility::kPrivate, Visibility::kShared,
                                    Visibility::kCommunity};
-/// What only the owner's project sees, and whom it invites; everybody sees the others.
-constexpr std::array kRestricted{Visibility::kPrivate, Visibility::kShared};
 constexpr std::string_view kProjects = "projects";
 constexpr std::string_view kOffers = ".pending";
-
-bool is_restricted(Visibility visibility) {
-  return visibility == Visibility::kPrivate || visibility == Visibility::kShared;
-}
 
 // "projects/NAME": NAME.
 std::optional<std::string> project_in(std::string_view root) {
   if (!root.starts_with(kProjects) || root.size() <= kProjects.size()) return std::nullopt;
   return std::string(root.substr(kProjects.size() + 1));
-}
-
-// `name`: of the project's directory, which is why no slash is in it; `part`: of one within, or
-// empty.
-NodeId node_of_project(std::string_view name, std::string_view part) {
-  std::string path(kProjects);
-  for (const std::string_view next : {name, part}) {
-    path += '/';
-    path += next;
-  }
-  return node_of_text(path);
 }
 
 DirectoryEntry entry_of(Visibility visibility, NodeId node) {
@@ -71,35 +54,11 @@ Directories::Directories(DirectoriesConfig config)
     : config_(std::move(config)),
       root_project_(project_in(config_.root)) {
   if (root_project_) {
-    Project project = describe(*root_project_);
-    root_ = project.node;
-    project.images = 1;  // for ever
-    const Lock lock(mutex_);
-    add(std::move(project));
+    projects_.enter(Projects::part(*root_project_, kRestricted.front()), *root_project_);  // stays
+    root_ = projects_.find(*root_project_);
   } else if (const auto visibility = client::visibility_of(config_.root)) {
     root_ = directory_of(*visibility);
   }
-}
-
-Directories::Project Directories::describe(std::string name) {
-  Project project{.name = std::move(name)};
-  project.node = node_of_project(project.name, "");
-  for (std::size_t i = 0; i < kRestricted.size(); ++i) {
-    project.parts.at(i) = node_of_project(project.name, to_string(kRestricted.at(i)));
-  }
-  return project;
-}
-
-void Directories::add(Project project) {
-  const auto [at, added] = projects_.try_emplace(project.name, std::move(project));
-  Project& kept = at->second;
-  by_node_[kept.node] = &kept;
-  for (const NodeId part : kept.parts) by_node_[part] = by_node_[unlisted(part)] = &kept;
-}
-
-const Directories::Project* Directories::project(NodeId node) const {
-  const auto found = by_node_.find(node);
-  return found == by_node_.end() ? nullptr : found->second;
 }
 
 bool Directories::is_ours(const client::Image& image) const {
@@ -135,7 +94,7 @@ NodeId Directories::home(const client::Image& image) const {
   if (!shows_projects()) return 0;
   const std::string project = project_file_name(image.owner);
   if (root_project_ && project != *root_project_) return 0;
-  return node_of_project(project, to_string(image.visibility));
+  return Projects::part(project, image.visibility);
 }
 
 NodeId Directories::place(const client::Image& image) const {
@@ -145,30 +104,11 @@ NodeId Directories::place(const client::Image& image) const {
 }
 
 void Directories::enter(NodeId directory, const client::Image& image) {
-  if (!comes_and_goes(directory)) return;
-  const Lock lock(mutex_);
-  const auto known = by_node_.find(directory);
-  if (known != by_node_.end()) {
-    ++known->second->images;
-    return;
-  }
-  Project project = describe(project_file_name(image.owner));
-  project.images = 1;
-  add(std::move(project));
+  if (comes_and_goes(directory)) projects_.enter(directory, project_file_name(image.owner));
 }
 
 void Directories::leave(NodeId directory) {
-  if (!comes_and_goes(directory)) return;
-  const Lock lock(mutex_);
-  const auto known = by_node_.find(directory);
-  if (known == by_node_.end() || --known->second->images > 0) return;
-  const Project gone = *known->second;
-  by_node_.erase(gone.node);
-  for (const NodeId part : gone.parts) {
-    by_node_.erase(part);
-    by_node_.erase(unlisted(part));
-  }
-  projects_.erase(gone.name);
+  if (comes_and_goes(directory)) projects_.leave(directory);
 }
 
 bool Directories::has_offers() const {
@@ -197,11 +137,7 @@ std::vector<std::string> Directories::offers() const {
 
 NodeId Directories::find(NodeId parent, std::string_view name) const {
   if (parent == kSharedNode) return name == kOffers && has_offers() ? NodeId{kOffersNode} : 0;
-  if (parent == kProjectsNode) {
-    const Lock lock(mutex_);
-    const auto found = projects_.find(name);
-    return found == projects_.end() ? 0 : found->second.node;
-  }
+  if (parent == kProjectsNode) return projects_.find(name);
   for (const DirectoryEntry& entry : list(parent)) {
     if (entry.name == name) return entry.node;
   }
@@ -214,39 +150,29 @@ std::vector<DirectoryEntry> Directories::list(NodeId directory) const {
     for (const Visibility visibility : kVisibilities) {
       if (shows(visibility)) entries.push_back(entry_of(visibility, directory_of(visibility)));
     }
-    if (shows_projects()) {
+    if (shows_projects() &&
+        std::ranges::any_of(kRestricted, [&](Visibility each) { return shows(each); })) {
       entries.push_back({.name = std::string(kProjects), .node = kProjectsNode});
     }
     return entries;
   }
-  if (directory != kProjectsNode && !comes_and_goes(directory)) return entries;
-  const Lock lock(mutex_);
-  if (directory == kProjectsNode) {
-    for (const auto& [name, project] : projects_) {
-      entries.push_back({.name = name, .node = project.node});
-    }
-    return entries;
-  }
-  const Project* const parent = project(directory);
-  if (parent == nullptr || parent->node != directory) return entries;
-  for (std::size_t i = 0; i < kRestricted.size(); ++i) {
-    if (shows(kRestricted.at(i))) {
-      entries.push_back(entry_of(kRestricted.at(i), parent->parts.at(i)));
-    }
+  if (directory == kProjectsNode) return projects_.list();
+  if (!comes_and_goes(directory)) return entries;
+  const auto project = projects_.at(directory);
+  if (!project || project->visibility) return entries;
+  for (const Visibility visibility : kRestricted) {
+    if (!shows(visibility)) continue;
+    entries.push_back(entry_of(visibility, Projects::part(project->project, visibility)));
   }
   return entries;
 }
 
 std::size_t Directories::count(NodeId directory) const {
-  if (directory != kProjectsNode) return list(directory).size();
-  const Lock lock(mutex_);
-  return projects_.size();
+  return directory == kProjectsNode ? projects_.count() : list(directory).size();
 }
 
 bool Directories::contains(NodeId node) const {
-  if (!comes_and_goes(node)) return true;
-  const Lock lock(mutex_);
-  return by_node_.contains(node);
+  return !comes_and_goes(node) || projects_.at(node);
 }
 
 NodeId Directories::parent(NodeId directory) const {
@@ -256,22 +182,16 @@ NodeId Directories::parent(NodeId directory) const {
   } else if (directory == kOffersNode) {
     above = kSharedNode;
   } else if (comes_and_goes(directory)) {
-    const Lock lock(mutex_);
-    const Project* const known = project(directory);
-    if (known != nullptr) above = directory == known->node ? NodeId{kProjectsNode} : known->node;
+    const auto place = projects_.at(directory);
+    if (place) above = place->visibility ? place->directory : NodeId{kProjectsNode};
   }
   return above == root_ || directory == root_ ? kRootNode : above;
 }
 
 std::optional<Visibility> Directories::visibility(NodeId directory) const {
   if (!comes_and_goes(directory)) return visibility_of_directory(directory);
-  const Lock lock(mutex_);
-  const Project* const known = project(directory);
-  if (known == nullptr) return std::nullopt;
-  for (std::size_t i = 0; i < kRestricted.size(); ++i) {
-    if (known->parts.at(i) == directory) return kRestricted.at(i);
-  }
-  return std::nullopt;
+  const auto place = projects_.at(directory);
+  return place ? place->visibility : std::nullopt;
 }
 
 void Directories::check_new(NodeId directory) const {
@@ -286,10 +206,9 @@ void Directories::check_move(const client::Image& image, NodeId directory) const
   if (!to || !is_restricted(*to) || !config_.is_admin) return;
   std::string project = project_file_name(config_.project_id);
   if (comes_and_goes(directory)) {
-    const Lock lock(mutex_);
-    const Project* const known = this->project(directory);
-    if (known == nullptr) throw_errno(ENOENT, "the directory is gone");
-    project = known->name;
+    const auto place = projects_.at(directory);
+    if (!place) throw_errno(ENOENT, "the directory is gone");
+    project = place->project;
   } else if (is_ours(image)) {
     return;
   }

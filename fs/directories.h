@@ -2,13 +2,10 @@
 // the tree's (fs/tree.h).
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -16,6 +13,7 @@
 #include "client/images.h"
 #include "fs/filesystem.h"
 #include "fs/node_number.h"
+#include "fs/projects.h"
 
 namespace glancefs::fs {
 
@@ -90,30 +88,18 @@ class Directories {
   void limit(client::ListQuery& query) const;
 
  private:
-  /// Another project's directory and those in it.
-  struct Project {
-    std::string name;
-    NodeId node = 0;
-    std::array<NodeId, 2> parts{};  ///< as kRestricted
-    std::size_t images = 0;
-  };
-
-  static Project describe(std::string name);
   bool shows(client::Visibility visibility) const;
   bool shows_projects() const;
   bool is_foreign(const client::Image& image) const;
-  void add(Project project) REQUIRES(mutex_);
-  /// The project that `node` or the directory around it stands for; null: none.
-  const Project* project(NodeId node) const REQUIRES(mutex_);
 
   // Constant after construction.
   const DirectoriesConfig config_;
   const std::optional<std::string> root_project_;  ///< its directory's name
   NodeId root_ = kRootNode;
 
+  Projects projects_;
+
   mutable Mutex mutex_;
-  std::map<std::string, Project, std::less<>> projects_ GUARDED_BY(mutex_);
-  std::unordered_map<NodeId, Project*> by_node_ GUARDED_BY(mutex_);
   std::unordered_set<std::string> offers_ GUARDED_BY(mutex_);
 };
 

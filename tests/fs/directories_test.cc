@@ -243,6 +243,18 @@ TEST(Directories, APartialMountKnowsNothingOfTheRest) {
   EXPECT_EQ(tree.totals().images, 1U);
 }
 
+TEST(Directories, ProjectsAreThereForWhatTheyHold) {
+  DirectoriesConfig config = administrator();
+  config.visibilities = {Visibility::kPublic};
+  EXPECT_THAT(names(Directories(config), kRootNode), ElementsAre("public"));
+  config.visibilities = {Visibility::kShared};
+  Tree tree(config);
+  tree.put(shared(image(Visibility::kShared, kTheirs)));
+  const Directories& directories = tree.directories();
+  EXPECT_THAT(names(directories, kRootNode), ElementsAre("shared", "projects"));
+  EXPECT_THAT(names(directories, directories.find(kProjectsNode, kTheirs)), ElementsAre("shared"));
+}
+
 TEST(Directories, OneDirectoryCanBeTheRoot) {
   Tree tree({.project_id = kOurs, .root = "community"});
   const Directories& directories = tree.directories();
