@@ -82,7 +82,10 @@ struct Filesystem::Parts {
     return {.node = node.id, .attributes = stat.file(node), .valid = Stat::valid(node)};
   }
   Entry directory(NodeId node) const {
-    return {.node = node, .attributes = stat.directory(node), .valid = kFixed};
+    return {.node = node, .attributes = directory_attributes(node), .valid = kFixed};
+  }
+  Attributes directory_attributes(NodeId node) const {
+    return stat.directory(node, tree.changed(node));
   }
 
   /// Keeps the reason of a failure with the file it is about, too: the kernel only knows the
@@ -99,7 +102,7 @@ struct Filesystem::Parts {
     }
   }
 
-  // The fixed directories never change.
+  // The directories stay; of changes in them the kernel is told.
   static constexpr std::chrono::milliseconds kFixed{60000};
 
   const Config config;
@@ -154,7 +157,7 @@ Attributes Filesystem::attributes(NodeId node) const {
   if (parts_->control.is_file(node)) {
     return parts_->stat.text(node, parts_->control.text(node).size());
   }
-  if (node < kFirstImageNode) return parts_->stat.directory(node);
+  if (node < kFirstImageNode) return parts_->directory_attributes(node);
   const std::optional<Node> known = parts_->tree.node(node);
   if (!known) throw_errno(ESTALE, "the image is gone");
   return parts_->stat.file(*known);
@@ -180,6 +183,10 @@ std::vector<DirectoryEntry> Filesystem::list(NodeId directory) const {
       if (directory >= kFirstControlFile) throw_errno(ENOTDIR, "this is a file");
       return parts_->tree.list(directory);
   }
+}
+
+std::optional<FileTime> Filesystem::listing_changed(NodeId directory) const {
+  return parts_->tree.changed(directory);
 }
 
 NodeId Filesystem::parent(NodeId directory) {
@@ -220,6 +227,8 @@ Statistics Filesystem::statistics() const {
           .files_total = files_total,
           .files_free = files_total > images ? files_total - images : 0};
 }
+
+void Filesystem::watch(std::shared_ptr<Watcher> watcher) { parts_->tree.watch(std::move(watcher)); }
 
 void Filesystem::write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes) {
   Files::write(handle, offset, bytes);

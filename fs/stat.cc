@@ -7,8 +7,9 @@
 namespace glancefs::fs {
 namespace {
 
-// The tree follows changes made elsewhere within its own time; the kernel adds no more than this.
-constexpr std::chrono::milliseconds kValid{1000};
+// The kernel is told of what changes. Should a word of that get lost, this is how long it shows.
+constexpr std::chrono::milliseconds kSettled = std::chrono::hours(1);
+constexpr std::chrono::milliseconds kUnsettled{1000};
 
 mode_t permissions(const Node& node) {
   const client::Image& image = *node.image;
@@ -37,8 +38,9 @@ Attributes Stat::base(NodeId node, mode_t mode) const {
   return attributes;
 }
 
-Attributes Stat::directory(NodeId node) const {
+Attributes Stat::directory(NodeId node, std::optional<FileTime> changed) const {
   Attributes attributes = base(node, S_IFDIR | 0755);
+  if (changed) attributes.modified = attributes.changed = *changed;
   attributes.links = 2;
   return attributes;
 }
@@ -62,7 +64,10 @@ Attributes Stat::file(const Node& node) const {
 }
 
 std::chrono::milliseconds Stat::valid(const Node& node) {
-  return node.upload ? std::chrono::milliseconds(0) : kValid;
+  if (node.upload) return std::chrono::milliseconds(0);
+  const client::Status status = node.image->status;
+  const bool settled = status == client::Status::kActive || status == client::Status::kDeactivated;
+  return settled ? kSettled : kUnsettled;
 }
 
 }  // namespace glancefs::fs

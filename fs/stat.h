@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include "fs/filesystem.h"
 #include "fs/tree.h"
@@ -13,7 +14,8 @@ class Stat {
  public:
   explicit Stat(const Config& config);
 
-  Attributes directory(NodeId node) const;
+  /// `changed`: when its listing last did; nullopt: not since it was mounted.
+  Attributes directory(NodeId node, std::optional<FileTime> changed) const;
   /// A text file of `size` bytes that everybody may read.
   Attributes text(NodeId node, std::uint64_t size) const;
   /// Modified when the image was made (its bytes never change, so rsync and make are happy),
@@ -21,7 +23,8 @@ class Stat {
   /// deactivated: none at all.
   Attributes file(const Node& node) const;
 
-  /// How long the kernel may remember a node: not at all while its size may change.
+  /// How long the kernel may remember a node, provided that it is told of changes: not at all while
+  /// its size may change, for a second while Glance is about to change it, else for long.
   static std::chrono::milliseconds valid(const Node& node);
 
  private:
