@@ -50,7 +50,7 @@ void Catalogue::scan(std::optional<std::chrono::sys_seconds> since, std::stop_to
   const Time begun = std::chrono::steady_clock::now();
   std::vector<client::ImagePtr> found;
   const auto collect = [&](client::Image&& image) {
-    found.push_back(std::make_shared<const client::Image>(std::move(image)));
+    found.push_back(tree_.shared(std::move(image)));
   };
   for (const bool hidden : {false, true}) {
     client::ListQuery query{.hidden = hidden, .updated_since = since, .name = {}};
@@ -84,10 +84,7 @@ bool Catalogue::ask_for_name(const std::string& image_name, std::stop_token stop
     client::ListQuery query{.hidden = false, .updated_since = {}, .name = image_name};
     tree_.directories().limit(query);
     images_.list(
-        query,
-        [&](client::Image&& image) {
-          found.push_back(std::make_shared<const client::Image>(std::move(image)));
-        },
+        query, [&](client::Image&& image) { found.push_back(tree_.shared(std::move(image))); },
         std::move(stop));
   } catch (const client::HttpError& error) {
     log::debug("asking for a name: {}", error.what());

@@ -135,6 +135,15 @@ std::vector<std::string> Directories::offers() const {
   return {offers_.begin(), offers_.end()};
 }
 
+NodeId Directories::known_as(NodeId directory) const {
+  if (unlisted(directory) < kFirstImageNode) {
+    directory = unlisted(directory);
+  } else if (comes_and_goes(directory)) {
+    directory = projects_.listed(directory);
+  }
+  return directory == root_ ? kRootNode : directory;
+}
+
 NodeId Directories::find(NodeId parent, std::string_view name) const {
   if (parent == kSharedNode) return name == kOffers && has_offers() ? NodeId{kOffersNode} : 0;
   if (parent == kProjectsNode) return projects_.find(name);

@@ -63,6 +63,10 @@ class Directories {
   /// The directory that `node` stands for: the root of the mount may be any.
   NodeId resolve(NodeId node) const noexcept { return node == kRootNode ? root_ : node; }
 
+  /// The number under which the mount shows `directory` or, when that is where hidden images are
+  /// kept, the one they belong to.
+  NodeId known_as(NodeId directory) const;
+
   // From here on directories are resolved ones.
 
   /// The directory called `name` in `parent`; 0: there is none.

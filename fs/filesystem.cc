@@ -94,12 +94,13 @@ struct Filesystem::Parts {
     return {.node = node.id, .attributes = stat.file(node), .valid = Stat::valid(node)};
   }
   Attributes attributes_of_directory(NodeId node) const {
-    return stat.directory(node, directories.count(directories.resolve(node)));
+    const NodeId directory = directories.resolve(node);
+    return stat.directory(node, directories.count(directory), tree.changed(directory));
   }
   std::chrono::milliseconds valid(NodeId directory) const {
     // Looked up anew, offers are asked for when it is time.
     const bool briefly = Directories::comes_and_goes(directory) || directory == kOffersNode;
-    return briefly ? Stat::kValid : kFixed;
+    return briefly ? kBrief : kFixed;
   }
   Entry directory(NodeId node) const {
     return {.node = node, .attributes = attributes_of_directory(node), .valid = valid(node)};
@@ -131,8 +132,9 @@ struct Filesystem::Parts {
     }
   }
 
-  // Directories that do not come and go.
+  // Directories that do not come and go; of changes in them the kernel is told.
   static constexpr std::chrono::milliseconds kFixed{60000};
+  static constexpr std::chrono::milliseconds kBrief{1000};
 
   const Config config;
   cache::Store& store;
@@ -218,6 +220,10 @@ std::vector<DirectoryEntry> Filesystem::list(NodeId directory) const {
   return entries;
 }
 
+std::optional<FileTime> Filesystem::listing_changed(NodeId directory) const {
+  return parts_->tree.changed(parts_->directories.resolve(directory));
+}
+
 NodeId Filesystem::parent(NodeId directory) const { return parts_->directories.parent(directory); }
 
 std::optional<std::string> Filesystem::xattr(NodeId node, std::string_view name) const {
@@ -254,6 +260,8 @@ Statistics Filesystem::statistics() const {
           .files_total = files_total,
           .files_free = files_total > images ? files_total - images : 0};
 }
+
+void Filesystem::watch(std::shared_ptr<Watcher> watcher) { parts_->tree.watch(std::move(watcher)); }
 
 void Filesystem::write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes) {
   Files::write(handle, offset, bytes);

@@ -83,4 +83,14 @@ std::optional<Projects::Place> Projects::at(NodeId node) const {
   return place;
 }
 
+NodeId Projects::listed(NodeId node) const {
+  const Lock lock(mutex_);
+  const auto found = by_node_.find(node);
+  if (found == by_node_.end()) return node;
+  for (const NodeId part : found->second->second.parts) {
+    if (unlisted(part) == node) return part;
+  }
+  return node;
+}
+
 }  // namespace glancefs::fs

@@ -47,6 +47,8 @@ class Projects {
   };
   /// nullopt: nothing.
   std::optional<Place> at(NodeId node) const;
+  /// The directory whose unlisted images are kept in `node`; `node` itself: there is none.
+  NodeId listed(NodeId node) const;
 
  private:
   struct Project {

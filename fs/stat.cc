@@ -6,6 +6,14 @@
 
 namespace glancefs::fs {
 
+namespace {
+
+// The kernel is told of what changes. Should a word of that get lost, this is how long it shows.
+constexpr std::chrono::milliseconds kSettled = std::chrono::hours(1);
+constexpr std::chrono::milliseconds kUnsettled{1000};
+
+}  // namespace
+
 mode_t Stat::permissions(const Node& node) const {
   const client::Image& image = *node.image;
   if (image.status == client::Status::kDeactivated) return 0;
@@ -32,8 +40,10 @@ Attributes Stat::base(NodeId node, mode_t mode) const {
   return attributes;
 }
 
-Attributes Stat::directory(NodeId node, std::size_t subdirectories) const {
+Attributes Stat::directory(NodeId node, std::size_t subdirectories,
+                           std::optional<FileTime> changed) const {
   Attributes attributes = base(node, S_IFDIR | 0755);
+  if (changed) attributes.modified = attributes.changed = *changed;
   attributes.links = static_cast<std::uint32_t>(2 + subdirectories);
   return attributes;
 }
@@ -57,7 +67,10 @@ Attributes Stat::file(const Node& node) const {
 }
 
 std::chrono::milliseconds Stat::valid(const Node& node) {
-  return node.upload ? std::chrono::milliseconds(0) : kValid;
+  if (node.upload) return std::chrono::milliseconds(0);
+  const client::Status status = node.image->status;
+  const bool settled = status == client::Status::kActive || status == client::Status::kDeactivated;
+  return settled ? kSettled : kUnsettled;
 }
 
 }  // namespace glancefs::fs

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include "fs/filesystem.h"
 #include "fs/tree.h"
@@ -13,7 +14,9 @@ class Stat {
  public:
   explicit Stat(const Config& config);
 
-  Attributes directory(NodeId node, std::size_t subdirectories) const;
+  /// `changed`: when its listing last did; nullopt: not since it was mounted.
+  Attributes directory(NodeId node, std::size_t subdirectories,
+                       std::optional<FileTime> changed) const;
   /// A text file of `size` bytes that everybody may read.
   Attributes text(NodeId node, std::uint64_t size) const;
   /// Modified when the image was made (its bytes never change, so rsync and make are happy),
@@ -21,10 +24,8 @@ class Stat {
   /// 0444; deactivated: none at all.
   Attributes file(const Node& node) const;
 
-  /// The tree follows changes made elsewhere within its own time; the kernel adds no more than
-  /// this.
-  static constexpr std::chrono::milliseconds kValid{1000};
-  /// How long the kernel may remember a node: not at all while its size may change.
+  /// How long the kernel may remember a node, provided that it is told of changes: not at all while
+  /// its size may change, for a second while Glance is about to change it, else for long.
   static std::chrono::milliseconds valid(const Node& node);
 
  private:

@@ -132,6 +132,10 @@ std::chrono::milliseconds Filesystem::attributes_valid(NodeId) const {
 std::vector<DirectoryEntry> Filesystem::list(NodeId directory) const {
   return call(parts_->fake.list, directory);
 }
+std::optional<FileTime> Filesystem::listing_changed(NodeId directory) const {
+  return parts_->fake.listing_changed ? parts_->fake.listing_changed(directory) : std::nullopt;
+}
+void Filesystem::watch(std::shared_ptr<Watcher> watcher) { parts_->fake.watch(std::move(watcher)); }
 std::optional<std::string> Filesystem::xattr(NodeId node, std::string_view name) const {
   return call(parts_->fake.xattr, node, name);
 }
