@@ -29,6 +29,11 @@ bool other_attributes(const Node& before, const Node& now) {
          a.updated != b.updated;
 }
 
+// Whether hidden images are kept there: nobody remembers its listing.
+bool is_unlisted(const Directories& places, NodeId directory) {
+  return places.known_as(directory) != directory && places.resolve(kRootNode) != directory;
+}
+
 // By the numbers that they have in the mount.
 void tell_of_directories(const Directories& places, TreeChanges& changes) {
   for (NodeId& directory : changes.directories) directory = places.known_as(directory);
@@ -205,9 +210,9 @@ TreeItem& Tree::set(Node node, ChangeRecorder& changes) {
   std::string key = key_of(*node.image);
   if (item.directory == directory && (item.group == nullptr || *item.group->key == key)) {
     if (item.group != nullptr && other_rank(item.node, node)) {
-      changes.leaves_or_changes(item);
+      if (!is_unlisted(places_, directory)) changes.leaves_or_changes(item);
       NameIndex::rank_changed(item);
-      mark_changed(directory);
+      if (!is_unlisted(places_, directory)) mark_changed(directory);
     }
     item.node = std::move(node);
     return item;
@@ -238,17 +243,19 @@ void Tree::remove(NodeId id, ChangeRecorder& changes) {
 void Tree::join(TreeItem& item, NodeId directory, std::string key, ChangeRecorder& changes) {
   item.directory = directory;
   if (directory == 0) return;
-  changes.joins(directory, key, item);
+  const bool listed = !is_unlisted(places_, directory);
+  if (listed) changes.joins(directory, key, item);
   directories_[directory].add(item, std::move(key));
-  mark_changed(directory);
+  if (listed) mark_changed(directory);
 }
 
 void Tree::leave(TreeItem& item, NodeId next, ChangeRecorder& changes) {
   if (item.group == nullptr) return;
-  changes.leaves_or_changes(item);
+  const bool listed = !is_unlisted(places_, item.directory);
+  if (listed) changes.leaves_or_changes(item);
   changes.ways_end(item, item.directory != next);
   directories_[item.directory].remove(item);
-  mark_changed(item.directory);
+  if (listed) mark_changed(item.directory);
 }
 
 // A clock that stands still or goes back must not give a time twice: the kernel takes a listing for

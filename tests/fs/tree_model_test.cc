@@ -234,7 +234,6 @@ class TreeModelTest : public testing::Test {
       }
     }
     for (const auto& [id, known] : state_) {
-      if (known.image.hidden) continue;
       const NodeId directory = directory_of(known.image.visibility);
       for (const std::string& name : {id, long_alias_name(key_of(known.image), id)}) {
         const auto found = tree_.find(directory, name);
@@ -264,8 +263,7 @@ class TreeModelTest : public testing::Test {
       if (now == state_.end() || stat_differs(known, now->second)) {
         nodes.insert(node_of_image(id));
       }
-      if (known.image.hidden) continue;
-      const bool in_place = now != state_.end() && !now->second.image.hidden &&
+      const bool in_place = now != state_.end() && now->second.image.hidden == known.image.hidden &&
                             now->second.image.visibility == known.image.visibility;
       const NodeId directory = directory_of(known.image.visibility);
       const std::string key = key_of(known.image);
