@@ -84,6 +84,7 @@ Properties properties(const json& record) {
     found.emplace_back(key, value.is_string() ? value.get<std::string>() : to_text(value));
   }
   std::ranges::sort(found);
+  found.shrink_to_fit();  // a catalogue keeps a hundred thousand of these
   return found;
 }
 

@@ -21,9 +21,14 @@ constexpr int kMaxLostMarkers = 20;
 
 std::string list_path(const ListQuery& query) {
   // Sorting by anything that can be null loses records or pages for ever.
-  std::string path = "/v2/images?limit=" + std::to_string(kPageSize) +
-                     "&visibility=" + (query.offers ? "shared&member_status=pending" : "all") +
-                     "&os_hidden=" + (query.hidden ? "true" : "false");
+  std::string path = "/v2/images?limit=" + std::to_string(kPageSize) + "&visibility=";
+  if (query.offers) {
+    path += "shared&member_status=pending";
+  } else {
+    path += query.visibility ? to_string(*query.visibility) : "all";
+  }
+  path += query.hidden ? "&os_hidden=true" : "&os_hidden=false";
+  if (!query.owner.empty()) path += "&owner=" + url_encoded(query.owner);
   if (query.updated_since) {
     path += "&sort=updated_at:asc,id:asc&updated_at=" +
             url_encoded("gte:" + format_time(*query.updated_since));

@@ -102,6 +102,10 @@ struct ListQuery {
   /// nor rejected them. Nothing for administrators: to them Glance shows everybody's shared images
   /// and cannot tell the offers among them.
   bool offers = false;
+  /// Only images of this visibility.
+  std::optional<Visibility> visibility = {};
+  /// Only images of this project; empty: of all.
+  std::string owner = {};
 };
 
 /// What the project may use and uses; absent: not limited or not known.

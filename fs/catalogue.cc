@@ -48,11 +48,11 @@ bool is_refusal(const client::HttpError& error) {
 
 Catalogue::Catalogue(CatalogueConfig config, client::Images& images, Tree& tree,
                      KeptCatalogue* kept)
-    : config_(config),
+    : config_(std::move(config)),
       images_(images),
       tree_(tree),
       kept_(kept),
-      scans_(images) {
+      scans_(images, tree) {
   if (!show_kept()) {
     sweep(true, {});
     begin();
@@ -167,10 +167,12 @@ bool Catalogue::ask_for_name(const std::string& image_name, std::stop_token stop
   }
   std::vector<client::ImagePtr> found;
   try {
+    client::ListQuery query{.hidden = false, .updated_since = {}, .name = image_name};
+    tree_.directories().limit(query);
     images_.list(
-        {.hidden = false, .updated_since = {}, .name = image_name},
+        query,
         [&](client::Image&& image) {
-          found.push_back(std::make_shared<const client::Image>(std::move(image)));
+          found.push_back(tree_.shared(std::make_shared<const client::Image>(std::move(image))));
         },
         std::move(stop));
   } catch (const client::HttpError& error) {
@@ -197,7 +199,8 @@ std::optional<Node> Catalogue::confirmed(const Node& node, std::stop_token stop)
     }
     const auto record = std::make_shared<const client::Image>(std::move(*image));
     tree_.put(record);
-    if (kept_ != nullptr) kept_->put(record);
+    const bool listed = !tree_.directories().is_offered(*record);
+    if (kept_ != nullptr && listed) kept_->put(record);
   } catch (const client::HttpError& error) {
     if (is_refusal(error)) throw;
     log::debug("confirming {}: {}", id, error.what());
@@ -303,6 +306,7 @@ void Catalogue::work() {
       if (sweep_is_due()) {
         // For the first one a mount may be waiting.
         sweep(!has_begun(), ending_.get_token());
+        if (config_.swept) config_.swept(ending_.get_token());
       } else {
         poll(ending_.get_token());
       }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -21,6 +22,9 @@ struct CatalogueConfig {
   std::chrono::milliseconds first_refresh{2000};  ///< longest wait for it, given a kept catalogue
   /// A cloud that does not answer is no reason not to begin with what an earlier mount kept.
   bool offline = false;
+  /// Called after each complete listing in the background, on its thread: for what else has to be
+  /// asked now and then. May throw as client::Images does. Empty: nothing.
+  std::function<void(const std::stop_token&)> swept = {};
 };
 
 /// How far the tree can be believed.

@@ -177,8 +177,8 @@ Opened Files::open_for_writing(const Node& node, int flags, const Caller& caller
 
 std::pair<Node, Opened> Files::create(NodeId parent, std::string_view name, int flags,
                                       const Caller& caller, std::stop_token stop) {
-  const auto visibility = visibility_of_directory(parent);
-  if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
+  const auto visibility = tree_.directories().visibility(parent);
+  if (!visibility) throw_errno(EPERM, "images live in the directories of visibility");
   if (const auto existing = tree_.find(parent, name)) {
     if ((flags & O_EXCL) != 0) throw_errno(EEXIST, "there is an image of this name");
     try {

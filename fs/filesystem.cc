@@ -12,6 +12,7 @@
 #include "fs/kept_catalogue.h"
 #include "fs/local_xattrs.h"
 #include "fs/names.h"
+#include "fs/offers.h"
 #include "fs/open_nodes.h"
 #include "fs/renames.h"
 #include "fs/stat.h"
@@ -48,13 +49,22 @@ struct Filesystem::Parts {
         stat(config),
         tree({.project_id = config.project_id,
               .is_admin = config.is_admin,
-              .show_hidden = config.show_hidden}),
+              .show_hidden = config.show_hidden,
+              .all_projects = config.all_projects,
+              .visibilities = config.visibilities,
+              .root = config.subdirectory}),
+        directories(tree.directories()),
+        offers({.project_id = config.project_id,
+                .ttl = config.metadata_ttl,
+                .read_only = config.read_only},
+               images, tree),
         kept(snapshots != nullptr && !config.catalogue_key.empty()
                  ? std::make_unique<KeptCatalogue>(*snapshots, config.catalogue_key)
                  : nullptr),
         catalogue({.ttl = config.metadata_ttl,
                    .first_refresh = config.first_refresh,
-                   .offline = config.offline},
+                   .offline = config.offline,
+                   .swept = [this](const std::stop_token& stop) { offers.ask(stop); }},
                   images, tree, kept.get()),
         fetcher({.endpoint = config.endpoint,
                  .connections = config.connections,
@@ -93,6 +103,7 @@ struct Filesystem::Parts {
     control.add("status", [this] {
       return status_text({.config = config,
                           .images = tree.totals(),
+                          .offers = directories.offers().size(),
                           .catalogue = catalogue.freshness(),
                           .cache = store.usage(),
                           .fetched = fetcher.fetched_bytes(),
@@ -120,8 +131,29 @@ struct Filesystem::Parts {
     if (id != 0) open_nodes.enter(id, tree.node(id));
     return opened;
   }
+  Attributes attributes_of_directory(NodeId node) const {
+    const NodeId directory = directories.resolve(node);
+    return stat.directory(node, directories.count(directory), tree.changed(directory));
+  }
+  std::chrono::milliseconds valid(NodeId directory) const {
+    // Looked up anew, offers are asked for when it is time.
+    const bool briefly = Directories::comes_and_goes(directory) || directory == kOffersNode;
+    return briefly ? kBrief : kFixed;
+  }
   Entry directory(NodeId node) const {
-    return {.node = node, .attributes = stat.directory(node), .valid = kFixed};
+    return {.node = node, .attributes = attributes_of_directory(node), .valid = valid(node)};
+  }
+
+  /// Throws EPERM where the name of a directory stands, which nobody can change.
+  void check_image(NodeId parent, std::string_view name) const {
+    if (directories.find(parent, name) == 0) return;
+    throw_errno(EPERM, "this is part of the mount, not an image");
+  }
+  /// As Changes; a directory has none of what it changes.
+  void check_changeable(NodeId node) const {
+    if (directories.contains(node)) {
+      throw_errno(EPERM, "this is part of the mount, not an image");
+    }
   }
 
   /// Keeps the reason of a failure with the directory, which is all the kernel knows, and with the
@@ -139,8 +171,9 @@ struct Filesystem::Parts {
     }
   }
 
-  // The fixed directories never change.
+  // Directories that do not come and go; of changes in them the kernel is told.
   static constexpr std::chrono::milliseconds kFixed{60000};
+  static constexpr std::chrono::milliseconds kBrief{1000};
 
   const Config config;
   cache::Store& store;
@@ -148,6 +181,8 @@ struct Filesystem::Parts {
   Failures failures;
   Control control;
   Tree tree;
+  const Directories& directories;
+  Offers offers;
   std::unique_ptr<KeptCatalogue> kept;  ///< null: nothing is kept
   Catalogue catalogue;
   Fetcher fetcher;
@@ -174,25 +209,31 @@ std::optional<Entry> Filesystem::find(NodeId parent, std::string_view name) cons
   const Parts& parts = *parts_;
   // The kernel lets names of 1024 bytes pass.
   if (name.size() > kNameMax) throw_errno(ENAMETOOLONG, "file names have 255 bytes at most");
-  if (parent == kRootNode) {
-    if (name == Control::kDirectory) return parts.directory(kControlNode);
-    const auto visibility = client::visibility_of(name);
-    return visibility ? parts.directory(directory_of(*visibility)) : Entry{};
-  }
+  if (parent == kRootNode && name == Control::kDirectory) return parts.directory(kControlNode);
   if (parent == kControlNode) {
     const NodeId node = parts.control.find(name);
     if (node == 0) return Entry{};
     if (node == kByIdNode) return parts.directory(node);
     return Entry{.node = node, .attributes = attributes(node), .valid = {}};
   }
+  parent = parts.directories.resolve(parent);
+  if (const NodeId node = parts.directories.find(parent, name)) {
+    if (node == kOffersNode && parts.offers.due()) return std::nullopt;
+    return parts.directory(node);
+  }
   if (const auto node = parts.tree.find(parent, name)) return parts.entry(*node);
   // Names that programs try in every directory, and those that only ids have, are not asked for.
-  const bool asks = visibility_of_directory(parent) && !name.starts_with('.') && !alias_id(name);
+  const bool asks =
+      parts.directories.visibility(parent) && !name.starts_with('.') && !alias_id(name);
   return asks ? std::nullopt : std::optional(Entry{});
 }
 
 Entry Filesystem::lookup(NodeId parent, std::string_view name, std::stop_token stop) {
   if (auto known = find(parent, name)) return *known;
+  if (parts_->directories.find(parts_->directories.resolve(parent), name) == kOffersNode) {
+    parts_->offers.ask(std::move(stop));
+    return parts_->directory(kOffersNode);
+  }
   if (!parts_->catalogue.ask_for_name(unescape_name(name), std::move(stop))) return {};
   return find(parent, name).value_or(Entry{});
 }
@@ -202,7 +243,7 @@ Attributes Filesystem::attributes(NodeId node) const {
     return parts_->stat.text(node, parts_->control.text(node).size());
   }
   if (node == kLinkNode) throw_errno(ESTALE, "there are no links");
-  if (node < kFirstImageNode) return parts_->stat.directory(node);
+  if (parts_->directories.contains(node)) return parts_->attributes_of_directory(node);
   if (const auto known = parts_->tree.node(node)) return parts_->stat.file(*known);
   const auto unlinked = parts_->open_nodes.unlinked(node);
   if (!unlinked) throw_errno(ESTALE, "the image is gone");
@@ -213,29 +254,27 @@ Attributes Filesystem::attributes(NodeId node) const {
 
 std::chrono::milliseconds Filesystem::attributes_valid(NodeId node) const {
   if (parts_->control.is_file(node)) return {};
-  if (node < kFirstImageNode) return Parts::kFixed;
+  if (parts_->directories.contains(node)) return parts_->valid(node);
   const std::optional<Node> known = parts_->tree.node(node);
   return known ? Stat::valid(*known) : std::chrono::milliseconds(0);
 }
 
 std::vector<DirectoryEntry> Filesystem::list(NodeId directory) const {
-  switch (directory) {
-    case kRootNode:
-      return {{.name = "public", .node = kPublicNode},
-              {.name = "private", .node = kPrivateNode},
-              {.name = "shared", .node = kSharedNode},
-              {.name = "community", .node = kCommunityNode}};
-    case kControlNode:
-      return parts_->control.list();
-    default:
-      if (directory >= kFirstControlFile) throw_errno(ENOTDIR, "this is a file");
-      return parts_->tree.list(directory);
+  if (directory == kControlNode) return parts_->control.list();
+  if (parts_->control.is_file(directory) || !parts_->directories.contains(directory)) {
+    throw_errno(ENOTDIR, "this is a file");
   }
+  directory = parts_->directories.resolve(directory);
+  std::vector<DirectoryEntry> entries = parts_->directories.list(directory);
+  if (entries.empty()) return parts_->tree.list(directory);
+  return entries;
 }
 
-NodeId Filesystem::parent(NodeId directory) {
-  return directory == kByIdNode ? NodeId{kControlNode} : kRootNode;
+std::optional<FileTime> Filesystem::listing_changed(NodeId directory) const {
+  return parts_->tree.changed(parts_->directories.resolve(directory));
 }
+
+NodeId Filesystem::parent(NodeId directory) const { return parts_->directories.parent(directory); }
 
 std::optional<std::string> Filesystem::xattr(NodeId node, std::string_view name) const {
   if (name.starts_with(kLocalXattrPrefix)) {
@@ -272,6 +311,8 @@ Statistics Filesystem::statistics() const {
           .files_free = files_total > images ? files_total - images : 0};
 }
 
+void Filesystem::watch(std::shared_ptr<Watcher> watcher) { parts_->tree.watch(std::move(watcher)); }
+
 void Filesystem::write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes) {
   Files::write(handle, offset, bytes);
 }
@@ -307,12 +348,16 @@ Opened Filesystem::open(NodeId node, int flags, Caller caller, std::stop_token s
 
 std::pair<Entry, Opened> Filesystem::create(NodeId parent, std::string_view name, int flags,
                                             Caller caller, std::stop_token stop) {
+  parent = parts_->directories.resolve(parent);
+  parts_->directories.check_new(parent);
   auto [node, opened] = parts_->files.create(parent, name, flags, caller, std::move(stop));
   return {parts_->entry(node), parts_->entered(std::move(opened))};
 }
 
 Entry Filesystem::symlink(NodeId parent, std::string_view name, const std::string& target,
                           std::stop_token stop) {
+  parent = parts_->directories.resolve(parent);
+  parts_->directories.check_new(parent);
   parts_->web_imports.order(parent, name, target, std::move(stop));
   return {.node = kLinkNode,
           .attributes = parts_->stat.link(kLinkNode, target.size()),
@@ -345,13 +390,30 @@ void Filesystem::abandon(std::unique_ptr<Handle> handle) noexcept {
 }
 
 void Filesystem::unlink(NodeId parent, std::string_view name, std::stop_token stop) {
+  parent = parts_->directories.resolve(parent);
   if (const auto node = parts_->tree.find(parent, name)) parts_->open_nodes.unlink(node->id);
-  parts_->explained(parent, name, [&] { parts_->renames.unlink(parent, name, std::move(stop)); });
+  parts_->explained(parent, name, [&] {
+    parts_->check_image(parent, name);
+    if (const auto node = parts_->tree.find(parent, name)) {
+      if (parent == kOffersNode) return parts_->offers.reject(*node, std::move(stop));
+      parts_->offers.check_unlink(*node);
+    }
+    parts_->renames.unlink(parent, name, std::move(stop));
+  });
 }
 
 void Filesystem::rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
                         unsigned flags, std::stop_token stop) {
+  from = parts_->directories.resolve(from);
+  to = parts_->directories.resolve(to);
   parts_->explained(from, name, [&] {
+    parts_->check_image(from, name);
+    if (const auto node = parts_->tree.find(from, name)) {
+      if (Offers::is_answer(from, to)) {
+        return parts_->offers.move(*node, from, name, to, new_name, std::move(stop));
+      }
+      parts_->directories.check_move(*node->image, to);
+    }
     parts_->renames.rename(from, name, to, new_name, flags, std::move(stop));
   });
 }
@@ -359,6 +421,7 @@ void Filesystem::rename(NodeId from, std::string_view name, NodeId to, std::stri
 Attributes Filesystem::change(NodeId node, const AttributeChange& change, Handle* handle,
                               std::stop_token stop) {
   const Attributes now = attributes(node);
+  if (change.size || change.mode) parts_->check_changeable(node);
   if ((change.uid && *change.uid != now.uid) || (change.gid && *change.gid != now.gid)) {
     throw_errno(EPERM, "images belong to projects, not to users of this machine");
   }
@@ -377,6 +440,7 @@ void Filesystem::set_xattr(NodeId node, std::string_view name, std::string_view 
     const std::string_view key = name.substr(kLocalXattrPrefix.size());
     return parts_->local_xattrs.set(node, key, value, std::move(stop));
   }
+  if (name.starts_with(kXattrPrefix)) parts_->check_changeable(node);
   parts_->changes.set_xattr(node, name, value, mode, std::move(stop));
 }
 
@@ -385,6 +449,7 @@ void Filesystem::remove_xattr(NodeId node, std::string_view name, std::stop_toke
     const std::string_view key = name.substr(kLocalXattrPrefix.size());
     return parts_->local_xattrs.remove(node, key, std::move(stop));
   }
+  if (name.starts_with(kXattrPrefix)) parts_->check_changeable(node);
   parts_->changes.remove_xattr(node, name, std::move(stop));
 }
 

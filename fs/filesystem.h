@@ -36,6 +36,8 @@ namespace glancefs::fs {
 using NodeId = std::uint64_t;
 inline constexpr NodeId kRootNode = 1;
 
+using FileTime = std::chrono::sys_time<std::chrono::nanoseconds>;
+
 /// What stat(2) tells.
 struct Attributes {
   NodeId node = 0;
@@ -45,7 +47,7 @@ struct Attributes {
   std::uint32_t links = 1;
   std::uint64_t size = 0;    ///< bytes
   std::uint64_t blocks = 0;  ///< of 512 bytes
-  std::chrono::sys_seconds modified{}, changed{};
+  FileTime modified{}, changed{};
 };
 
 /// What a name leads to. node 0: there is no such name.
@@ -58,7 +60,10 @@ struct Entry {
 struct DirectoryEntry {
   std::string name;
   NodeId node = 0;
+  bool image = false;  ///< known to be a file
 };
+
+class Watcher;  // fs/watcher.h
 
 /// An open file: what open() and create() made, until release(). Used through Filesystem only.
 class Handle {
@@ -133,6 +138,11 @@ struct Config {
   bool is_admin = false;  ///< listings then hold other projects' images
   bool read_only = false;
   bool show_hidden = false;
+  bool all_projects = false;  ///< show them under "projects"; needs is_admin
+  /// The only visibilities that are shown; empty: all.
+  std::vector<client::Visibility> visibilities;
+  /// The directory that is the root of the mount: empty, a visibility, or "projects/NAME".
+  std::string subdirectory;
   bool allow_delete = true;
   bool replace = false;  ///< images can be written over, by new ones
   Replaced replaced = Replaced::kHide;
@@ -196,12 +206,17 @@ class Filesystem {
   std::chrono::milliseconds attributes_valid(NodeId node) const;
   /// Everything in a directory except "." and "..", as it is now. ENOTDIR.
   std::vector<DirectoryEntry> list(NodeId directory) const;
+  /// When the listing of a directory last changed, never twice the same; nullopt: nobody keeps
+  /// count of that, so the listing must not be remembered.
+  std::optional<FileTime> listing_changed(NodeId directory) const;
   /// The directory above a directory.
-  static NodeId parent(NodeId directory);
+  NodeId parent(NodeId directory) const;
   /// nullopt: no such attribute. Names without "user." never have a value.
   std::optional<std::string> xattr(NodeId node, std::string_view name) const;
   std::vector<std::string> xattr_names(NodeId node) const;
   Statistics statistics() const;
+  /// Who hears from now on of what has changed, here or elsewhere; null: nobody.
+  void watch(std::shared_ptr<Watcher> watcher);
   /// Into the spool of a file being written. EBADF, EPERM (an image's bytes), EFBIG, ENOSPC,
   /// EDQUOT.
   void write(Handle& handle, std::uint64_t offset, std::span<const std::byte> bytes);

@@ -50,31 +50,36 @@ fuse_entry_param bare(NodeId node, mode_t type) {
   return param;
 }
 
-// nullopt: gone, leave it out.
-std::optional<fuse_entry_param> record(const Filesystem& files, const OpenDirectory& directory,
-                                       const DirectoryEntry& entry, ListingKind kind) {
-  const std::optional<Entry> now = files.find(directory.node, entry.name);
+// nullopt: gone, leave it out. `present`: the listing is the present one.
+std::optional<fuse_entry_param> record(Shell& shell, NodeId directory, const DirectoryEntry& entry,
+                                       ListingKind kind, bool present) {
+  if (present && entry.image && kind == ListingKind::kNames) return bare(entry.node, S_IFREG);
+  const std::optional<Entry> now = shell.files.find(directory, entry.name);
   if (!now || now->node == 0) return std::nullopt;
   if (kind == ListingKind::kNames) return bare(now->node, now->attributes.mode);
-  return to_entry(*now);
+  return to_entry(*now, shell.notifier->valid(now->valid));
 }
 
 }  // namespace
 
-std::vector<std::byte> list_from(fuse_req_t request, const Filesystem& files,
-                                 OpenDirectory& directory, std::uint64_t offset, std::size_t room,
-                                 ListingKind kind) {
-  if (offset == 0) directory.entries = files.list(directory.node);
+std::vector<std::byte> list_from(fuse_req_t request, OpenDirectory& directory, std::uint64_t offset,
+                                 std::size_t room, ListingKind kind) {
+  Shell& shell = shell_of(request);
+  // Reading may begin anywhere, too: the kernel goes on here when it has lost what it had kept.
+  if (offset == 0 || !directory.entries) {
+    directory.entries = shell.listings.take(shell.files, directory.node);
+  }
+  const auto changed = directory.entries->changed();
+  const bool present = changed && changed == shell.files.listing_changed(directory.node);
   Packer packer(request, room, kind);
   bool fits = true;
   if (offset == 0) fits = packer.add(".", bare(directory.node, S_IFDIR), ++offset);
   if (fits && offset == 1) fits = packer.add("..", bare(directory.parent, S_IFDIR), ++offset);
-  while (fits && offset - 2 < directory.entries.size()) {
-    const DirectoryEntry& entry = directory.entries[offset - 2];
-    ++offset;
-    const auto param = record(files, directory, entry, kind);
-    if (param) fits = packer.add(entry.name.c_str(), *param, offset);
+  for (auto at = directory.entries->after(offset); fits && at != directory.entries->end(); ++at) {
+    const auto param = record(shell, directory.node, at->entry, kind, present);
+    if (param) fits = packer.add(at->entry.name.c_str(), *param, at->offset);
   }
+  if (directory.kept && kind == ListingKind::kNames) shell.listings.gave_names(directory.node);
   return packer.take();
 }
 

@@ -16,12 +16,11 @@ enum class ListingKind {
   kWithNodes,  ///< READDIRPLUS: each record is a lookup, too
 };
 
-/// The records from `offset` on that fit into `room` bytes; none: the end. "." and ".." come first,
-/// offset n means the n-th record. At offset 0 the listing is taken anew, so rewinddir(3) shows the
+/// The records after `offset` that fit into `room` bytes; none: the end. "." and ".." come first,
+/// then what Listing says. At offset 0 the listing is taken anew, so rewinddir(3) shows the
 /// present. What has gone since is left out; attributes are those of this moment. Throws what
 /// Filesystem::list() throws.
-std::vector<std::byte> list_from(fuse_req_t request, const Filesystem& files,
-                                 OpenDirectory& directory, std::uint64_t offset, std::size_t room,
-                                 ListingKind kind);
+std::vector<std::byte> list_from(fuse_req_t request, OpenDirectory& directory, std::uint64_t offset,
+                                 std::size_t room, ListingKind kind);
 
 }  // namespace glancefs::fs

@@ -52,13 +52,21 @@ void init(void* userdata, fuse_conn_info* connection) {
   connection->congestion_threshold = kCongestion;
   Shell& shell = *static_cast<Shell*>(userdata);
   agree_on_passthrough(shell, *connection);
+  shell.notifier->start(shell.connection);
+  shell.files.watch(shell.notifier);
   if (shell.ready) shell.ready();
 }
 
 void lookup(fuse_req_t raw, fuse_ino_t parent, const char* name) {
   Request request(raw, "lookup", parent);
   attempt(request, [&] {
-    if (const auto known = request.files().find(parent, name)) return request.answer(*known);
+    if (const auto known = request.files().find(parent, name)) {
+      Shell& shell = request.shell();
+      if (known->node != 0 && shell.listings.asks_one_by_one(parent)) {
+        shell.notifier->drop_listing(parent);
+      }
+      return request.answer(*known);
+    }
     Executor& metadata = request.shell().metadata;
     dispatch(metadata, std::move(request),
              [parent, name = std::string(name)](Request& asked, std::stop_token stop) {
@@ -81,7 +89,9 @@ void setattr(fuse_req_t raw, fuse_ino_t node, struct stat* wanted, int which,
   Handle* handle = info == nullptr ? nullptr : OpenTable<OpenFile>::at(info->fh).handle.get();
   dispatch(shell_of(raw).metadata, raw, "setattr", node,
            [node, change, handle](Request& request, std::stop_token stop) {
-             return request.files().change(node, change, handle, std::move(stop));
+             const Attributes now = request.files().change(node, change, handle, std::move(stop));
+             request.settle(Notifier::Wait::kListings);
+             return now;
            });
 }
 
@@ -101,6 +111,7 @@ void mknod(fuse_req_t raw, fuse_ino_t parent, const char* name, mode_t mode, dev
              auto [entry, opened] = request.files().create(
                  parent, name, O_WRONLY | O_CREAT | O_EXCL, request.caller(), std::move(stop));
              request.files().release(std::move(opened.handle));
+             request.settle(Notifier::Wait::kListings);
              return entry;
            });
 }
@@ -130,6 +141,7 @@ void unlink(fuse_req_t raw, fuse_ino_t parent, const char* name) {
   dispatch(shell_of(raw).metadata, raw, "unlink", parent,
            [parent, name = std::string(name)](Request& request, std::stop_token stop) {
              request.files().unlink(parent, name, std::move(stop));
+             request.settle(Notifier::Wait::kListings);
              return Done{};
            });
 }
@@ -140,6 +152,7 @@ void rename(fuse_req_t raw, fuse_ino_t from, const char* name, fuse_ino_t to, co
            [from, to, flags, name = std::string(name), new_name = std::string(new_name)](
                Request& request, std::stop_token stop) {
              request.files().rename(from, name, to, new_name, flags, std::move(stop));
+             request.settle(Notifier::Wait::kListings);
              return Done{};
            });
 }
@@ -161,6 +174,7 @@ void create(fuse_req_t raw, fuse_ino_t parent, const char* name, mode_t /*mode*/
                                                                    std::stop_token stop) {
              auto [entry, opened] =
                  request.files().create(parent, name, flags, request.caller(), std::move(stop));
+             request.settle(Notifier::Wait::kListings);
              return CreateAnswer{entry, flags, std::move(opened)};
            });
 }
@@ -196,6 +210,7 @@ void flush(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
     Executor& transfers = request.shell().transfers;
     dispatch(transfers, std::move(request), [&file, caller](Request& asked, std::stop_token stop) {
       asked.files().flush(*file.handle, caller, std::move(stop));
+      asked.settle(Notifier::Wait::kAll);
       return Done{};
     });
   });
@@ -208,6 +223,7 @@ void fsync(fuse_req_t raw, fuse_ino_t node, int /*data_only*/, fuse_file_info* i
   dispatch(uploads ? shell.transfers : shell.metadata, raw, "fsync", node,
            [&file](Request& request, std::stop_token stop) {
              request.files().sync(*file.handle, std::move(stop));
+             request.settle(Notifier::Wait::kAll);
              return Done{};
            });
 }
@@ -225,9 +241,9 @@ void release(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
 }
 
 void opendir(fuse_req_t raw, fuse_ino_t node, fuse_file_info* /*info*/) {
-  serve(raw, "opendir", node, [&](Request& /*request*/) {
-    return std::make_unique<OpenDirectory>(
-        OpenDirectory{.node = node, .parent = Filesystem::parent(node), .entries = {}});
+  serve(raw, "opendir", node, [&](Request& request) {
+    return std::make_unique<OpenDirectory>(OpenDirectory{
+        .node = node, .parent = request.files().parent(node), .entries = {}, .kept = false});
   });
 }
 
@@ -235,7 +251,7 @@ void list(fuse_req_t raw, fuse_ino_t node, std::size_t size, off_t offset, fuse_
           ListingKind kind) {
   Request request(raw, "readdir", node);
   attempt(request, [&] {
-    const auto records = list_from(raw, request.files(), OpenTable<OpenDirectory>::at(info->fh),
+    const auto records = list_from(raw, OpenTable<OpenDirectory>::at(info->fh),
                                    static_cast<std::uint64_t>(offset), size, kind);
     request.answer(std::span(records));
   });

@@ -23,6 +23,14 @@ double seconds(std::chrono::milliseconds time) noexcept {
   return std::chrono::duration<double>(time).count();
 }
 
+timespec to_timespec(FileTime time) noexcept {
+  const auto whole = std::chrono::floor<std::chrono::seconds>(time);
+  timespec result{};
+  result.tv_sec = whole.time_since_epoch().count();
+  result.tv_nsec = (time - whole).count();
+  return result;
+}
+
 // The process of a thread. A thread that has ended is not found and stands for itself.
 pid_t process_of(pid_t thread) {
   const Fd file(::open(fmt::format("/proc/{}/status", thread).c_str(), O_RDONLY | O_CLOEXEC));
@@ -123,12 +131,12 @@ void Request::answer(Position position) noexcept {
 }
 
 void Request::answer(const Entry& entry) noexcept {
-  const fuse_entry_param param = to_entry(entry);
+  const fuse_entry_param param = to_entry(entry, shell_->notifier->valid(entry.valid));
   finish([&](fuse_req_t request) { return fuse_reply_entry(request, &param); });
 }
 
 void Request::answer(const Attributes& attributes) {
-  const double valid = seconds(files().attributes_valid(attributes.node));
+  const double valid = seconds(shell_->notifier->valid(files().attributes_valid(attributes.node)));
   const struct stat status = to_stat(attributes);
   finish([&](fuse_req_t request) { return fuse_reply_attr(request, &status, valid); });
 }
@@ -170,7 +178,8 @@ void Request::answer(OpenAnswer answer) {
 }
 
 void Request::answer(CreateAnswer answer) {
-  const fuse_entry_param param = to_entry(answer.entry);
+  const fuse_entry_param param =
+      to_entry(answer.entry, shell_->notifier->valid(answer.entry.valid));
   auto info = keep(answer.entry.node, answer.flags, std::move(answer.opened));
   if (!info) return;
   const std::int32_t backing = OpenTable<OpenFile>::at(info->fh).backing.value_or(0);
@@ -181,6 +190,12 @@ void Request::answer(CreateAnswer answer) {
 
 void Request::answer(std::unique_ptr<OpenDirectory> directory) {
   fuse_file_info info{};
+  // The kernel keeps the listing while the directory's time is the same, and is told when it is
+  // not.
+  directory->kept =
+      shell_->notifier->works() && files().listing_changed(directory->node).has_value();
+  info.cache_readdir = directory->kept;
+  info.keep_cache = directory->kept;
   info.fh = shell_->directories.keep(std::move(directory));
   finish([&](fuse_req_t request) {
     if (fuse_reply_open(request, &info) != 0) shell_->directories.take(info.fh);
@@ -242,13 +257,13 @@ struct stat to_stat(const Attributes& attributes) noexcept {
   status.st_nlink = attributes.links;
   status.st_size = static_cast<off_t>(attributes.size);
   status.st_blocks = static_cast<blkcnt_t>(attributes.blocks);
-  status.st_mtim.tv_sec = attributes.modified.time_since_epoch().count();
-  status.st_ctim.tv_sec = attributes.changed.time_since_epoch().count();
+  status.st_mtim = to_timespec(attributes.modified);
+  status.st_ctim = to_timespec(attributes.changed);
   status.st_atim = status.st_mtim;
   return status;
 }
 
-fuse_entry_param to_entry(const Entry& entry) noexcept {
+fuse_entry_param to_entry(const Entry& entry, std::chrono::milliseconds valid) noexcept {
   fuse_entry_param param{};
   param.ino = entry.node;
   if (entry.node == 0) {
@@ -256,7 +271,7 @@ fuse_entry_param to_entry(const Entry& entry) noexcept {
     return param;
   }
   param.attr = to_stat(entry.attributes);
-  param.attr_timeout = param.entry_timeout = seconds(entry.valid);
+  param.attr_timeout = param.entry_timeout = seconds(valid);
   return param;
 }
 

@@ -23,6 +23,8 @@
 #include "fs/filesystem.h"
 #include "fs/fuse_backing.h"
 #include "fs/fuse_interrupts.h"
+#include "fs/fuse_listings.h"
+#include "fs/fuse_notifier.h"
 #include "fs/fuse_open_table.h"
 #include "fs/fuse_passthrough.h"
 
@@ -37,13 +39,13 @@ struct OpenFile {
   std::optional<std::int32_t> backing;
 };
 
-/// An open directory: its entries as they were when reading last began at its start, so that an
-/// offset means the same entry however long reading takes. The kernel lets one thread at a time
-/// read a file description, so there is no lock.
+/// An open directory: its entries as they were when reading last began at its start. The kernel
+/// lets one thread at a time read a file description, so there is no lock.
 struct OpenDirectory {
   NodeId node = 0;
   NodeId parent = kRootNode;
-  std::vector<DirectoryEntry> entries;
+  std::shared_ptr<const Listing> entries;
+  bool kept = false;  ///< the kernel may remember what it gets
 };
 
 /// What the operations of one session share; libfuse's user data.
@@ -52,6 +54,7 @@ struct Shell {
       : files(all),
         metadata(waiting),
         transfers(uploads),
+        notifier(std::make_shared<Notifier>(all)),
         backings(all) {}
 
   /// The open file that the kernel has let go of; null: there is none.
@@ -60,7 +63,10 @@ struct Shell {
   Filesystem& files;
   Executor& metadata;   ///< for everything that may wait, but
   Executor& transfers;  ///< for flush, which may take as long as an upload
+  const std::shared_ptr<Notifier> notifier;
+  Listings listings;
   std::function<void()> ready;
+  int connection = -1;    ///< to the kernel
   unsigned max_read = 0;  ///< the mount option; libfuse wants to hear it at INIT once more
   Interrupts interrupts;
   Passthrough passthrough;
@@ -123,6 +129,9 @@ class Request {
   /// Makes the request end by FUSE_INTERRUPT and with the session, through the token returned.
   /// REQUIRES not answered, not called before.
   std::stop_token wait();
+
+  /// Before the answer to what has changed something: see Notifier::settle().
+  void settle(Notifier::Wait wait) noexcept { shell_->notifier->settle(wait); }
 
   /// The caller, with its process looked up from its thread, which is all the kernel tells.
   Caller caller() const;
@@ -210,7 +219,8 @@ inline Shell& shell_of(fuse_req_t request) noexcept {
 
 /// As stat(2) shows them.
 struct stat to_stat(const Attributes& attributes) noexcept;
-/// As libfuse wants an entry; for node 0 one that the kernel remembers as absent for a second.
-fuse_entry_param to_entry(const Entry& entry) noexcept;
+/// As libfuse wants an entry that may be remembered so long; for node 0 one that the kernel
+/// remembers as absent for a second.
+fuse_entry_param to_entry(const Entry& entry, std::chrono::milliseconds valid) noexcept;
 
 }  // namespace glancefs::fs

@@ -23,6 +23,7 @@
 #include "fs/mount_point.h"
 #include "fs/paths.h"
 #include "fs/process.h"
+#include "fs/shown_part.h"
 #include "fs/shutdown.h"
 #include "fs/unmount.h"
 #include "fs/unmount_notice.h"
@@ -83,6 +84,9 @@ Config filesystem_config(const Options& options, const Paths& paths, const clien
   config.is_admin = who.is_admin;
   config.read_only = options.read_only;
   config.show_hidden = options.hidden;
+  config.all_projects = options.all_projects;
+  config.visibilities = options.visibilities;
+  config.subdirectory = options.subdirectory;
   config.allow_delete = options.removal;
   config.replace = options.replace;
   config.replaced = options.replaced;
@@ -148,6 +152,7 @@ void serve(const Options& options, const Environment& environment, const Paths& 
   const KnownLogin login = log_in(session, snapshots.get(), options.offline);
   client::Glance images(session);
   const Config config = filesystem_config(options, paths, cloud, login.identity);
+  check_shown_part(config);
   // Without the cloud the uploads themselves find out.
   if (!config.read_only && !login.offline) check_destination(config.upload_to, images, {});
   const auto store = cache::open_disk_store(store_config(options, paths));

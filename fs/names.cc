@@ -1,6 +1,7 @@
 #include "fs/names.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
 
@@ -25,7 +26,7 @@ constexpr std::size_t kNameCharacters = 255;  // Glance's limit
 constexpr std::size_t kEscapeLength = 3;
 // Longer endings are not extensions but sentences with a dot.
 constexpr std::size_t kExtensionMax = 16;
-constexpr std::string_view kControlDirectory = ".glancefs";
+constexpr std::array<std::string_view, 2> kReserved{".glancefs", ".pending"};
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -54,7 +55,8 @@ void append_escaped(std::string& out, char c) {
 
 // The byte that must be escaped because of what the whole name is; npos: none.
 std::size_t reserved_byte(std::string_view name) {
-  if (name == kControlDirectory || client::is_uuid(name)) return 0;
+  const bool directory = std::ranges::find(kReserved, name) != kReserved.end();
+  if (directory || client::is_uuid(name)) return 0;
   if (const auto id = alias_id(name)) return name.size() - id->size() - 1;
   return std::string_view::npos;
 }

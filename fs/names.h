@@ -17,7 +17,7 @@ inline constexpr std::size_t kNameMax = 255;
 /// The file name for an image called `name`: itself, except that
 ///   '/' and NUL become %2F and %00, "." and ".." become %2E and %2E%2E,
 ///   '%' before two hex digits becomes %25,
-///   the '.' of ".glancefs" becomes %2E (the control directory),
+///   the '.' of ".glancefs" and ".pending" becomes %2E (directories of the mount),
 ///   the '~' of a name that ends like an alias (see alias_id()) becomes %7E, and
 ///   the first character of a name that is a UUID becomes %XX: those two forms always mean ids.
 /// "" stays "". May be longer than kNameMax: such an image is shown by its alias.

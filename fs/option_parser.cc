@@ -141,6 +141,10 @@ void Parser::unknown(const OptionWord& word) {
   if (previous_ == "stores" && !word.value) {
     throw StartError(ExitCode::kUsage, text, "several stores are written as in stores=fast:slow");
   }
+  if (previous_ == "visibility" && !word.value) {
+    throw StartError(ExitCode::kUsage, text,
+                     "several visibilities are written as in visibility=public:private");
+  }
   const std::string_view nearest = nearest_word(canonical_name(word.name), known_words());
   throw StartError(ExitCode::kUsage, text,
                    nearest.empty() ? "" : fmt::format("did you mean \"{}\"?", nearest));
@@ -178,6 +182,9 @@ ParsedOptions Parser::finish() && {
   }
   if (options_.replaced == Replaced::kDelete && !options_.removal) {
     fail("replaced=delete", "contradicts delete=no");
+  }
+  if (!options_.subdirectory.empty() && !options_.visibilities.empty()) {
+    fail("subdir", "cannot be combined with visibility: it shows one directory alone");
   }
   if (options_.read_only) options_.mount_flags |= MS_RDONLY;
   if (options_.allow_other) options_.fuse_options.emplace_back("allow_other");

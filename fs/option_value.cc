@@ -14,6 +14,8 @@
 #include <utility>
 
 #include "client/import_state.h"
+#include "fs/names.h"
+#include "fs/option_table.h"
 
 namespace glancefs::fs {
 namespace {
@@ -58,6 +60,14 @@ Id checked_id(std::uint64_t number) {
   if (number >= std::numeric_limits<Id>::max())
     throw std::invalid_argument("the number is too high");
   return static_cast<Id>(number);
+}
+
+/// "; did you mean "public"?", or nothing.
+std::string suggestion(std::string_view word) {
+  static constexpr std::array<std::string_view, 4> kWords{"public", "private", "shared",
+                                                          "community"};
+  const std::string_view nearest = nearest_word(word, kWords);
+  return nearest.empty() ? "" : "; did you mean \"" + std::string(nearest) + "\"?";
 }
 
 }  // namespace
@@ -156,6 +166,37 @@ std::vector<std::string> parse_stores(const std::string& word) {
   std::vector<std::string> stores = client::split_list(list);
   if (stores.empty()) throw std::invalid_argument("expected names of stores, as in fast:slow");
   return stores;
+}
+
+std::vector<client::Visibility> parse_visibilities(const std::string& word) {
+  std::string list = word;
+  std::ranges::replace(list, ':', ',');
+  std::vector<client::Visibility> visibilities;
+  for (const std::string& part : client::split_list(list)) {
+    const auto visibility = client::visibility_of(part);
+    if (!visibility) {
+      throw std::invalid_argument("expected public, private, shared or community" +
+                                  suggestion(part));
+    }
+    visibilities.push_back(*visibility);
+  }
+  if (visibilities.empty()) throw std::invalid_argument("expected names as in public:private");
+  return visibilities;
+}
+
+std::string parse_subdirectory(const std::string& word) {
+  constexpr std::string_view kProjects = "projects/";
+  std::string_view path = word;
+  while (path.ends_with('/')) path.remove_suffix(1);
+  while (path.starts_with('/')) path.remove_prefix(1);
+  const bool project = path.starts_with(kProjects) &&
+                       path.find('/', kProjects.size()) == std::string_view::npos &&
+                       path.size() - kProjects.size() <= kNameMax;
+  if (!project && !client::visibility_of(path)) {
+    throw std::invalid_argument("expected public, private, shared, community or projects/PROJECT" +
+                                suggestion(path));
+  }
+  return std::string(path);
 }
 
 mode_t parse_umask(const std::string& word) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "client/images.h"
 
 namespace glancefs::fs {
 
@@ -41,6 +42,10 @@ bool parse_flag(const std::string& word);
 unsigned parse_connections(const std::string& word);
 /// Names, separated by commas, or by colons, which need no quotes among mount options.
 std::vector<std::string> parse_stores(const std::string& word);
+/// public, private, shared, community: one or more, separated as names of stores are.
+std::vector<client::Visibility> parse_visibilities(const std::string& word);
+/// One of these, or "projects/NAME"; slashes at either end do not count.
+std::string parse_subdirectory(const std::string& word);
 /// Octal, 0 … 777.
 mode_t parse_umask(const std::string& word);
 /// A number, or a name of the password or group database.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "client/images.h"
 #include "fs/option_value.h"
 #include "fs/recover.h"
 #include "fs/replaced.h"
@@ -78,7 +79,11 @@ struct Options {
   bool removal = false;       ///< whether rm deletes images
   bool replace = false;       ///< whether images can be written over, by new ones
   Replaced replaced = Replaced::kHide;
-  bool hidden = false;  ///< show images with os_hidden
+  bool hidden = false;                           ///< show images with os_hidden
+  bool all_projects = false;                     ///< show other projects' images
+  std::vector<client::Visibility> visibilities;  ///< the only ones that are shown; empty: all
+  /// What is the root of the mount: empty, a visibility, or "projects/NAME".
+  std::string subdirectory;
   XattrList xattrs = XattrList::kAll;
   std::string disk_format, container_format;  ///< of files whose bytes say nothing
 

@@ -27,7 +27,7 @@ void Removals::check_replaceable(const Node& node) const {
     throw_errno(EPERM, "image " + image.id + " is protected, it is not replaced");
   }
   const auto holder =
-      tree_.find(directory_of(image.visibility), escape_name(image.name.value_or("")));
+      tree_.find(tree_.directories().home(image), escape_name(image.name.value_or("")));
   const bool has_name = holder && (holder->id == node.id ||
                                    (holder->upload && holder->upload->replaces() == image.id));
   if (!has_name) {

@@ -72,8 +72,8 @@ void Renames::unlink(NodeId parent, std::string_view name, std::stop_token stop)
 }
 
 Renames::Place Renames::place(NodeId directory, std::string_view name, unsigned flags) const {
-  const auto visibility = visibility_of_directory(directory);
-  if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
+  const auto visibility = tree_.directories().visibility(directory);
+  if (!visibility) throw_errno(EPERM, "images live in the directories of visibility");
   std::optional<Node> holder = tree_.find(directory, name);
   if (holder && (!config_.replace || (flags & static_cast<unsigned>(RENAME_NOREPLACE)) != 0)) {
     throw_errno(EEXIST, config_.replace ? "there is an image of this name"
@@ -94,7 +94,7 @@ void Renames::rename(NodeId from, std::string_view name, NodeId to, std::string_
     throw_errno(EINVAL, "images cannot be exchanged");
   }
   const Node node = existing(from, name);
-  if (!visibility_of_directory(from)) {
+  if (!tree_.directories().visibility(from)) {
     throw_errno(EPERM, "this is the image's id; rename it where it has a name");
   }
   const auto target = tree_.find(to, new_name);

@@ -15,6 +15,12 @@ constexpr std::chrono::seconds kOverlap{5};
 
 }  // namespace
 
+client::ListQuery Scans::query(bool hidden, std::optional<Time> since) const {
+  client::ListQuery query{.hidden = hidden, .updated_since = since, .name = {}};
+  tree_.directories().limit(query);
+  return query;
+}
+
 std::optional<Scans::Time> Scans::mark(bool hidden) const {
   const Lock lock(mutex_);
   return marks_[hidden ? 1 : 0];
@@ -38,16 +44,15 @@ std::vector<client::ImagePtr> Scans::all(bool in_a_hurry, const std::stop_token&
     const auto each = [&](client::ImagePtr image) {
       std::optional<Time>& mark = marks[hidden ? 1 : 0];
       if (!mark) mark = image->updated;
-      found.push_back(std::move(image));
+      found.push_back(tree_.shared(std::move(image)));
     };
-    const client::ListQuery query{.hidden = hidden, .updated_since = {}, .name = {}};
     if (in_a_hurry) {
-      list_from_both_ends(images_, query, each, stop);
+      list_from_both_ends(images_, query(hidden, {}), each, stop);
     } else {
       const auto keep = [&](client::Image&& image) {
         each(std::make_shared<const client::Image>(std::move(image)));
       };
-      images_.list(query, keep, stop);
+      images_.list(query(hidden, {}), keep, stop);
     }
   }
   for (const bool hidden : {false, true}) {
@@ -65,9 +70,10 @@ Scans::Changed Scans::changed(const std::stop_token& stop) {
     if (since) *since -= kOverlap;
     const auto each = [&](client::Image&& image) {
       newest = std::max(newest.value_or(image.updated), image.updated);
-      changed.images.push_back(std::make_shared<const client::Image>(std::move(image)));
+      changed.images.push_back(
+          tree_.shared(std::make_shared<const client::Image>(std::move(image))));
     };
-    images_.list({.hidden = hidden, .updated_since = since, .name = {}}, each, stop);
+    images_.list(query(hidden, since), each, stop);
     if (newest && move_mark(hidden, *newest)) changed.news = true;
   }
   return changed;

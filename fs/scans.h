@@ -10,6 +10,7 @@
 
 #include "base/mutex.h"
 #include "client/images.h"
+#include "fs/tree.h"
 
 namespace glancefs::fs {
 
@@ -18,8 +19,8 @@ namespace glancefs::fs {
 /// by our clock. Thread-safe; methods throw what Images::list() throws, and have then seen nothing.
 class Scans {
  public:
-  /// `images` must outlive it.
-  explicit Scans(client::Images& images) : images_(images) {}
+  /// `tree` says what may be listed, and has most of the records already. Both must outlive it.
+  Scans(client::Images& images, const Tree& tree) : images_(images), tree_(tree) {}
 
   /// Everything. `in_a_hurry`: somebody waits for it, see list_from_both_ends().
   std::vector<client::ImagePtr> all(bool in_a_hurry, const std::stop_token& stop);
@@ -34,11 +35,13 @@ class Scans {
 
  private:
   using Time = std::chrono::sys_seconds;
+  client::ListQuery query(bool hidden, std::optional<Time> since) const;
   std::optional<Time> mark(bool hidden) const;
   /// True: it moved on.
   bool move_mark(bool hidden, Time to);
 
   client::Images& images_;
+  const Tree& tree_;
   mutable Mutex mutex_;
   /// All that changed before has been seen: [0] of visible images, [1] of hidden ones. nullopt:
   /// none was ever seen.

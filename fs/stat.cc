@@ -5,17 +5,11 @@
 #include "fs/upload.h"
 
 namespace glancefs::fs {
+
 namespace {
 
-// The tree follows changes made elsewhere within its own time; the kernel adds no more than this.
-constexpr std::chrono::milliseconds kValid{1000};
-
-mode_t permissions(const Node& node) {
-  const client::Image& image = *node.image;
-  if (image.status == client::Status::kDeactivated) return 0;
-  if (node.upload) return 0644;
-  return node.ours && !image.is_protected ? 0644 : 0444;
-}
+// The kernel is told of what changes. Should a word of that get lost, this is how long it shows.
+constexpr std::chrono::milliseconds kSettled = std::chrono::hours(1);
 
 }  // namespace
 
@@ -25,8 +19,16 @@ std::uint64_t readable_size(const client::Image& image) {
   return has_data ? image.size.value_or(0) : 0;
 }
 
+mode_t Stat::permissions(const Node& node) const {
+  const client::Image& image = *node.image;
+  if (image.status == client::Status::kDeactivated) return 0;
+  if (node.upload) return 0644;
+  return (node.ours || all_projects_) && !image.is_protected ? 0644 : 0444;
+}
+
 Stat::Stat(const Config& config)
     : read_only_(config.read_only),
+      all_projects_(config.all_projects || config.subdirectory.starts_with("projects/")),
       uid_(config.uid),
       gid_(config.gid),
       umask_(config.umask),
@@ -43,9 +45,11 @@ Attributes Stat::base(NodeId node, mode_t mode) const {
   return attributes;
 }
 
-Attributes Stat::directory(NodeId node) const {
+Attributes Stat::directory(NodeId node, std::size_t subdirectories,
+                           std::optional<FileTime> changed) const {
   Attributes attributes = base(node, S_IFDIR | 0755);
-  attributes.links = 2;
+  if (changed) attributes.modified = attributes.changed = *changed;
+  attributes.links = static_cast<std::uint32_t>(2 + subdirectories);
   return attributes;
 }
 
@@ -76,9 +80,10 @@ Attributes Stat::file(const Node& node) const {
 // Whoever opens an image just when its data have come must not be told by the kernel that it is
 // empty.
 std::chrono::milliseconds Stat::valid(const Node& node) {
+  if (node.upload || node.contested) return std::chrono::milliseconds(0);
   const client::Status status = node.image->status;
-  const bool final = status == client::Status::kActive || status == client::Status::kDeactivated;
-  return final && !node.upload && !node.contested ? kValid : std::chrono::milliseconds(0);
+  const bool settled = status == client::Status::kActive || status == client::Status::kDeactivated;
+  return settled ? kSettled : std::chrono::milliseconds(0);
 }
 
 }  // namespace glancefs::fs

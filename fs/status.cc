@@ -49,6 +49,10 @@ std::string status_text(const Status& status) {
   text += fmt::format("project    {} {}\n", config.project_name, config.project_id);
   text += fmt::format("images     {} ({} of this project, {})\n", images.images, images.own_images,
                       amount(images.own_bytes));
+  if (status.offers > 0) {
+    text += fmt::format("offers     {} in shared/.pending: mv to shared accepts, rm rejects\n",
+                        status.offers);
+  }
   text += fmt::format("catalogue  {} images, {}\n", images.images, freshness(status.catalogue));
   text +=
       fmt::format("cache      {} of {} in {} images, {} read, {} evicted\n", amount(cache.bytes),

@@ -15,6 +15,7 @@ namespace glancefs::fs {
 struct Status {
   const Config& config;
   Tree::Totals images;
+  std::size_t offers = 0;  ///< images that wait for our project's answer
   Freshness catalogue;
   cache::Usage cache;
   std::uint64_t fetched = 0;  ///< bytes from Glance since the mount

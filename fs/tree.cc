@@ -1,67 +1,53 @@
 #include "fs/tree.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <map>
-#include <tuple>
+#include <unordered_set>
 
-#include "cache/digest.h"
 #include "fs/names.h"
 
 namespace glancefs::fs {
 
-NodeId directory_of(client::Visibility visibility) {
-  switch (visibility) {
-    case client::Visibility::kPublic:
-      return kPublicNode;
-    case client::Visibility::kPrivate:
-      return kPrivateNode;
-    case client::Visibility::kShared:
-      return kSharedNode;
-    case client::Visibility::kCommunity:
-      return kCommunityNode;
-  }
-  return kPrivateNode;
+namespace {
+
+// The file name that an image would like to have.
+std::string key_of(const client::Image& image) {
+  return !image.name || image.name->empty() ? image.id : escape_name(*image.name);
 }
 
-std::optional<client::Visibility> visibility_of_directory(NodeId directory) {
-  switch (directory) {
-    case kPublicNode:
-      return client::Visibility::kPublic;
-    case kPrivateNode:
-      return client::Visibility::kPrivate;
-    case kSharedNode:
-      return client::Visibility::kShared;
-    case kCommunityNode:
-      return client::Visibility::kCommunity;
-    default:
-      return std::nullopt;
-  }
+// Whether it may make a difference to who of several has their common name.
+bool other_rank(const Node& before, const Node& now) {
+  return before.ours != now.ours || (before.upload != nullptr) != (now.upload != nullptr) ||
+         before.behind != now.behind || before.image->created != now.image->created ||
+         before.image->owner != now.image->owner;
 }
 
-NodeId node_of_image(std::string_view id) {
-  auto hasher = cache::Hasher::create("sha256");
-  hasher.value().update(std::as_bytes(std::span(id)));
-  const std::string hex = hasher->finish().hex;
-  NodeId number = 0;
-  std::from_chars(hex.data(), hex.data() + 16, number, 16);
-  return number < kFirstImageNode ? number + kFirstImageNode : number;
+// Whether stat(2) may show a difference.
+bool other_attributes(const Node& before, const Node& now) {
+  const client::Image& a = *before.image;
+  const client::Image& b = *now.image;
+  return before.ours != now.ours || before.upload != now.upload || a.status != b.status ||
+         a.size != b.size || a.is_protected != b.is_protected || a.created != b.created ||
+         a.updated != b.updated;
 }
 
-bool Tree::is_ours(const client::Image& image) const {
-  return config_.project_id.empty() || image.owner == config_.project_id;
+// Whether hidden images are kept there: nobody remembers its listing.
+bool is_unlisted(const Directories& places, NodeId directory) {
+  return places.known_as(directory) != directory && places.resolve(kRootNode) != directory;
 }
 
-// 0: in no directory. An administrator's listing holds every project's images; those that only
-// their own projects should see are left out, for they would look like ours.
-NodeId Tree::place(const client::Image& image) const {
-  if (image.hidden && !config_.show_hidden) return 0;
-  const bool restricted = image.visibility == client::Visibility::kPrivate ||
-                          image.visibility == client::Visibility::kShared;
-  if (restricted && config_.is_admin && !is_ours(image)) return 0;
-  return directory_of(image.visibility);
+// By the numbers that they have in the mount.
+void tell_of_directories(const Directories& places, TreeChanges& changes) {
+  for (NodeId& directory : changes.directories) directory = places.known_as(directory);
+  for (NameChange& name : changes.names) name.directory = places.known_as(name.directory);
+  const auto unique = [](auto& list) {
+    std::ranges::sort(list);
+    list.erase(std::unique(list.begin(), list.end()), list.end());
+  };
+  unique(changes.directories);
+  unique(changes.names);
 }
+
+}  // namespace
 
 // Two UUIDs with one number do not happen by chance or by effort; should it be, the later one gets
 // the next free number rather than the other's bytes.
@@ -75,186 +61,271 @@ NodeId Tree::number(std::string_view id) const {
   return candidate;
 }
 
-const Tree::Item* Tree::item(NodeId id) const {
+const TreeItem* Tree::item(NodeId id) const {
   const auto found = items_.find(id);
   return found == items_.end() ? nullptr : &found->second;
 }
 
-void Tree::replace(const std::vector<client::ImagePtr>& images, Time begun) {
+void Tree::watch(std::shared_ptr<Watcher> watcher) {
   Lock lock(mutex_);
-  const std::uint64_t sweep = ++sweeps_;
-  for (const client::ImagePtr& image : images) {
-    const NodeId id = number(image->id);
-    const Item* known = item(id);
-    if (known == nullptr || (known->touched < begun && !known->node.upload)) {
-      set(image, nullptr, begun);
+  watcher_.swap(watcher);
+}
+
+template <typename Change>
+void Tree::change(Change&& change) {
+  std::shared_ptr<Watcher> watcher;
+  TreeChanges changes;
+  {
+    Lock lock(mutex_);
+    watcher = watcher_;
+    ChangeRecorder recorder(directories_, watcher != nullptr);
+    change(recorder);
+    changes = recorder.finish();
+  }
+  if (!watcher || changes.empty()) return;
+  tell_of_directories(places_, changes);
+  watcher->changed(std::move(changes));
+}
+
+void Tree::replace(const std::vector<client::ImagePtr>& images, Time begun) {
+  change([&](ChangeRecorder& changes) REQUIRES(mutex_) {
+    const std::uint64_t sweep = ++sweeps_;
+    for (const client::ImagePtr& image : images) {
+      if (places_.admits(*image)) listed(image, begun, changes).sweep = sweep;
     }
-    items_[id].sweep = sweep;
-  }
-  std::vector<NodeId> gone;
-  for (const auto& [id, known] : items_) {
-    if (known.sweep != sweep && known.touched < begun && !known.node.upload) gone.push_back(id);
-  }
-  for (const NodeId id : gone) remove(id);
+    std::vector<NodeId> gone;
+    for (const auto& [id, known] : items_) {
+      if (places_.is_offered(*known.node.image)) continue;
+      if (known.sweep != sweep && known.touched < begun && !known.node.upload) gone.push_back(id);
+    }
+    for (const NodeId id : gone) remove(id, changes);
+  });
 }
 
 void Tree::merge(const std::vector<client::ImagePtr>& images, Time begun) {
-  Lock lock(mutex_);
-  for (const client::ImagePtr& image : images) {
-    const Item* known = item(number(image->id));
-    if (known == nullptr || (known->touched < begun && !known->node.upload)) {
-      set(image, nullptr, begun);
+  change([&](ChangeRecorder& changes) REQUIRES(mutex_) {
+    for (const client::ImagePtr& image : images) {
+      if (places_.admits(*image)) {
+        listed(image, begun, changes);
+        continue;
+      }
+      const NodeId id = number(image->id);
+      const TreeItem* known = item(id);
+      const bool older = known != nullptr && known->touched < begun && !known->node.upload;
+      if (older) remove(id, changes);
     }
+  });
+}
+
+void Tree::offer(const std::vector<client::ImagePtr>& images, Time begun) {
+  change([&](ChangeRecorder& changes) REQUIRES(mutex_) {
+    std::unordered_set<std::string_view> now;
+    for (const client::ImagePtr& image : images) {
+      Node node;
+      node.id = number(image->id);
+      node.image = image;
+      node.confirmed = begun;
+      const TreeItem* known = item(node.id);
+      if (known != nullptr && known->touched >= begun) continue;
+      now.insert(image->id);
+      places_.set_offered(image->id, true);
+      set(std::move(node), changes);
+    }
+    for (const std::string& id : places_.offers()) {
+      const TreeItem* known = item(number(id));
+      if (now.contains(id) || (known != nullptr && known->touched >= begun)) continue;
+      places_.set_offered(id, false);
+      remove(number(id), changes);
+    }
+  });
+}
+
+void Tree::answered(client::ImagePtr image, bool pending) {
+  {
+    Lock lock(mutex_);
+    places_.set_offered(image->id, pending);
   }
+  put(std::move(image));
 }
 
 void Tree::put(client::ImagePtr image, std::shared_ptr<Upload> upload) {
-  Lock lock(mutex_);
-  const Time now = std::chrono::steady_clock::now();
-  const NodeId id = number(image->id);
-  set(std::move(image), std::move(upload), now);
-  items_[id].touched = now;
+  change([&](ChangeRecorder& changes) REQUIRES(mutex_) {
+    const Time now = std::chrono::steady_clock::now();
+    Node node;
+    node.id = number(image->id);
+    if (!upload && !places_.admits(*image)) return remove(node.id, changes);
+    node.image = std::move(image);
+    node.upload = std::move(upload);
+    node.confirmed = now;
+    set(std::move(node), changes).touched = now;
+  });
 }
 
 void Tree::set_behind(std::string_view id, bool behind) {
-  Lock lock(mutex_);
-  const auto found = items_.find(number(id));
-  if (found != items_.end() && found->second.node.upload) found->second.node.behind = behind;
+  change([&](ChangeRecorder& changes) REQUIRES(mutex_) {
+    const auto found = items_.find(number(id));
+    if (found == items_.end() || !found->second.node.upload) return;
+    TreeItem& item = found->second;
+    if (item.node.behind == behind || item.group == nullptr) return;
+    if (!is_unlisted(places_, item.directory)) {
+      changes.leaves_or_changes(item);
+      mark_changed(item.directory);
+    }
+    NameIndex::rank_changed(item);
+    item.node.behind = behind;
+  });
 }
 
 void Tree::erase(std::string_view id) {
+  change([&](ChangeRecorder& changes) REQUIRES(mutex_) {
+    places_.set_offered(std::string(id), false);
+    remove(number(id), changes);
+  });
+}
+
+client::ImagePtr Tree::shared(client::ImagePtr image) const {
   Lock lock(mutex_);
-  remove(number(id));
+  const TreeItem* known = item(number(image->id));
+  return known != nullptr && *known->node.image == *image ? known->node.image : std::move(image);
 }
 
-void Tree::set(client::ImagePtr image, std::shared_ptr<Upload> upload, Time now) {
+TreeItem& Tree::listed(const client::ImagePtr& image, Time begun, ChangeRecorder& changes) {
   const NodeId id = number(image->id);
-  Item& item = items_[id];
-  const bool is_new = item.node.id == 0;
-  const NodeId directory = place(*image);
-  const bool nameless = !image->name || image->name->empty();
-  std::string key = nameless ? image->id : escape_name(*image->name);
-  if (!is_new && (item.directory != directory || item.key != key)) unlink(item);
-  if (directory != 0 && (is_new || item.directory != directory || item.key != key)) {
-    directories_[directory][key].push_back(id);
+  const auto known = items_.find(id);
+  if (known != items_.end() && (known->second.touched >= begun || known->second.node.upload)) {
+    return known->second;
   }
-  item.directory = directory;
-  item.key = std::move(key);
-  item.node.id = id;
-  item.node.ours = is_ours(*image);
-  item.node.image = std::move(image);
-  item.node.upload = std::move(upload);
-  item.node.behind = item.node.behind && item.node.upload;
-  item.node.confirmed = now;
+  places_.set_offered(image->id, false);  // it would not be listed
+  Node node;
+  node.id = id;
+  node.image = image;
+  node.confirmed = begun;
+  return set(std::move(node), changes);
 }
 
-void Tree::remove(NodeId id) {
+TreeItem& Tree::set(Node node, ChangeRecorder& changes) {
+  node.ours = places_.is_ours(*node.image);
+  const NodeId directory = places_.place(*node.image);
+  TreeItem& item = items_[node.id];
+  node.behind = item.node.behind && node.upload != nullptr;
+  const bool is_new = item.node.id == 0;
+  if (is_new) {
+    changes.exists_changed(node.image->id);
+    mark_changed(kByIdNode);
+  } else if (item.node.image == node.image && item.node.upload == node.upload &&
+             item.directory == directory) {
+    item.node.confirmed = node.confirmed;
+    return item;
+  } else {
+    if (other_attributes(item.node, node)) changes.attributes_changed(node.id);
+    sums_.remove(item.node);
+  }
+  sums_.add(node);
+  std::string key = key_of(*node.image);
+  if (item.directory == directory && (item.group == nullptr || *item.group->key == key)) {
+    if (item.group != nullptr && other_rank(item.node, node)) {
+      if (!is_unlisted(places_, directory)) changes.leaves_or_changes(item);
+      NameIndex::rank_changed(item);
+      if (!is_unlisted(places_, directory)) mark_changed(directory);
+    }
+    item.node = std::move(node);
+    return item;
+  }
+  // The new place first: a directory that its only image does not leave is not to go in between.
+  const NodeId former = item.directory;
+  places_.enter(directory, *node.image);
+  leave(item, directory, changes);
+  item.node = std::move(node);
+  join(item, directory, std::move(key), changes);
+  places_.leave(former);
+  return item;
+}
+
+void Tree::remove(NodeId id, ChangeRecorder& changes) {
   const auto found = items_.find(id);
   if (found == items_.end()) return;
-  unlink(found->second);
+  TreeItem& item = found->second;
+  leave(item, 0, changes);
+  places_.leave(item.directory);
+  changes.exists_changed(item.node.image->id);
+  changes.attributes_changed(id);
+  mark_changed(kByIdNode);
+  sums_.remove(item.node);
   items_.erase(found);
 }
 
-void Tree::unlink(const Item& item) {
-  if (item.directory == 0) return;
-  Groups& groups = directories_[item.directory];
-  const auto group = groups.find(item.key);
-  if (group == groups.end()) return;
-  std::erase(group->second, item.node.id);
-  if (group->second.empty()) groups.erase(group);
+void Tree::join(TreeItem& item, NodeId directory, std::string key, ChangeRecorder& changes) {
+  item.directory = directory;
+  if (directory == 0) return;
+  const bool listed = !is_unlisted(places_, directory);
+  if (listed) changes.joins(directory, key, item);
+  directories_[directory].add(item, std::move(key));
+  if (listed) mark_changed(directory);
 }
 
-// Ours win over strangers', and the newest over the older. Where only strangers meet, nobody gets
-// the plain name unless all are of one owner: a look-alike must not take over a trusted path.
-NodeId Tree::winner(const Group& group) const {
-  const Item* best = nullptr;
-  bool several_owners = false;
-  for (const NodeId id : group) {
-    const Item& candidate = items_.at(id);
-    if (best == nullptr) {
-      best = &candidate;
-      continue;
-    }
-    const auto rank = [](const Item& item) {
-      return std::tuple(item.node.ours, !item.node.behind, item.node.upload != nullptr,
-                        item.node.image->created, std::string_view(item.node.image->id));
-    };
-    if (candidate.node.image->owner != best->node.image->owner) several_owners = true;
-    if (rank(candidate) > rank(*best)) best = &candidate;
-  }
-  if (best == nullptr || best->key.size() > kNameMax) return 0;
-  return several_owners && !best->node.ours ? 0 : best->node.id;
+void Tree::leave(TreeItem& item, NodeId next, ChangeRecorder& changes) {
+  if (item.group == nullptr) return;
+  const bool listed = !is_unlisted(places_, item.directory);
+  if (listed) changes.leaves_or_changes(item);
+  changes.ways_end(item, item.directory != next);
+  directories_[item.directory].remove(item);
+  if (listed) mark_changed(item.directory);
 }
 
-std::string Tree::name_in(const Group& group, const Item& item) const {
-  if (winner(group) == item.node.id) return item.key;
-  const std::string& id = item.node.image->id;
-  if (item.key == id) return id;
-  const std::string alias = alias_name(item.key, id);
-  bool unique = true;
-  for (const NodeId other : group) {
-    const Item& rival = items_.at(other);
-    if (&rival != &item && rival.node.image->id.starts_with(id.substr(0, 8))) unique = false;
-  }
-  return unique ? alias : long_alias_name(item.key, id);
+// A clock that stands still or goes back must not give a time twice: the kernel takes a listing for
+// the present one while the time is the same.
+void Tree::mark_changed(NodeId directory) {
+  const FileTime now = std::chrono::system_clock::now();
+  last_change_ = std::max(now, last_change_ + std::chrono::nanoseconds(1));
+  changed_[directory] = last_change_;
 }
 
 std::optional<Node> Tree::find(NodeId directory, std::string_view name) const {
   Lock lock(mutex_);
   if (directory == kByIdNode) {
-    const Item* found = item(number(name));
+    const TreeItem* found = client::is_uuid(name) ? item(number(name)) : nullptr;
     return found != nullptr ? std::optional(found->node) : std::nullopt;
   }
-  const auto groups = directories_.find(directory);
-  if (groups == directories_.end()) return std::nullopt;
-  const auto group = groups->second.find(std::string(name));
-  if (group != groups->second.end()) {
-    const NodeId id = winner(group->second);
-    if (id != 0) {
-      Node node = items_.at(id).node;
-      node.contested = std::ranges::any_of(
-          group->second, [&](NodeId other) { return items_.at(other).node.behind; });
-      return node;
-    }
-  }
-  if (client::is_uuid(name)) {
-    const Item* found = item(number(name));
-    if (found != nullptr && found->directory == directory) return found->node;
-    return std::nullopt;
-  }
-  return find_alias(groups->second, name);
+  const std::optional<Node> listed = find_in(directory, name);
+  // A name that only an id can have leads to a hidden image, too.
+  if (listed || (!client::is_uuid(name) && !alias_id(name))) return listed;
+  return find_in(unlisted(directory), name);
 }
 
-// "NAME~<digits>" always leads to the image, whether or not it is listed so.
-std::optional<Node> Tree::find_alias(const Groups& groups, std::string_view name) const {
-  const auto digits = alias_id(name);
-  if (!digits) return std::nullopt;
-  for (const auto& [key, group] : groups) {
-    // An alias shares the beginning of the key, unless the name was cut to make room.
-    if (!name.starts_with(std::string_view(key).substr(0, std::min(key.size(), name.size() / 2)))) {
-      continue;
-    }
-    for (const NodeId id : group) {
-      const Item& candidate = items_.at(id);
-      const std::string& image_id = candidate.node.image->id;
-      if (!image_id.starts_with(*digits)) continue;
-      if (name == alias_name(key, image_id) || name == long_alias_name(key, image_id)) {
-        return candidate.node;
-      }
-    }
+std::optional<Node> Tree::find_in(NodeId directory, std::string_view name) const {
+  const auto index = directories_.find(directory);
+  if (index == directories_.end()) return std::nullopt;
+  if (const TreeItem* plain = index->second.plain(name)) {
+    Node node = plain->node;
+    node.contested = NameIndex::is_contested(*plain->group);
+    return node;
   }
-  return std::nullopt;
+  const TreeItem* found = by_its_id(directory, index->second, name);
+  return found != nullptr ? std::optional(found->node) : std::nullopt;
+}
+
+// A UUID and "NAME~<digits>" always lead to the image, whether or not it is listed so.
+const TreeItem* Tree::by_its_id(NodeId directory, NameIndex& index, std::string_view name) const {
+  const bool plain = client::is_uuid(name);
+  const auto digits = plain ? std::string(name) : alias_id(name);
+  if (!digits) return nullptr;
+  if (!client::is_uuid(*digits)) return index.alias(name, *digits);
+  const TreeItem* found = item(number(*digits));
+  if (found == nullptr || found->directory != directory || found->node.image->id != *digits) {
+    return nullptr;
+  }
+  return plain || long_alias_name(*found->group->key, *digits) == name ? found : nullptr;
 }
 
 std::optional<Node> Tree::node(NodeId id) const {
   Lock lock(mutex_);
-  const Item* found = item(id);
+  const TreeItem* found = item(id);
   return found != nullptr ? std::optional(found->node) : std::nullopt;
 }
 
 std::optional<Node> Tree::by_id(std::string_view id) const {
   Lock lock(mutex_);
-  const Item* found = item(number(id));
+  const TreeItem* found = item(number(id));
   return found != nullptr ? std::optional(found->node) : std::nullopt;
 }
 
@@ -264,49 +335,42 @@ std::vector<DirectoryEntry> Tree::list(NodeId directory) const {
   if (directory == kByIdNode) {
     entries.reserve(items_.size());
     for (const auto& [id, item] : items_) {
-      entries.push_back({.name = item.node.image->id, .node = id});
+      entries.push_back({.name = item.node.image->id, .node = id, .image = true});
     }
     return entries;
   }
-  const auto groups = directories_.find(directory);
-  if (groups == directories_.end()) return entries;
-  entries.reserve(groups->second.size());
-  for (const auto& [key, group] : groups->second) {
-    for (const NodeId id : group) {
-      entries.push_back({.name = name_in(group, items_.at(id)), .node = id});
-    }
-  }
+  const auto found = directories_.find(directory);
+  if (found == directories_.end()) return entries;
+  NameIndex& index = found->second;
+  entries.reserve(index.size());
+  index.for_each([&](const TreeItem& item) {
+    entries.push_back({.name = index.name_of(item), .node = item.node.id, .image = true});
+  });
   return entries;
+}
+
+std::optional<FileTime> Tree::changed(NodeId directory) const {
+  Lock lock(mutex_);
+  const auto found = changed_.find(directory);
+  return found == changed_.end() ? std::nullopt : std::optional(found->second);
 }
 
 Tree::Totals Tree::totals() const {
   Lock lock(mutex_);
-  Totals totals;
-  for (const auto& [id, item] : items_) {
-    ++totals.images;
-    if (!item.node.ours) continue;
-    ++totals.own_images;
-    totals.own_bytes += item.node.image->size.value_or(0);
-  }
-  return totals;
+  return sums_.totals();
 }
 
 std::string Tree::common_hash_algorithm() const {
   Lock lock(mutex_);
-  std::map<std::string_view, std::size_t> votes;
-  std::string_view best = "sha512";
-  for (const auto& [id, item] : items_) {
-    const std::string& algorithm = item.node.image->hash_algorithm;
-    if (!algorithm.empty() && ++votes[algorithm] > votes[best]) best = algorithm;
-  }
-  return std::string(best);
+  return sums_.common_hash_algorithm();
 }
 
 std::vector<client::ImagePtr> Tree::touched_since(Time since) const {
   Lock lock(mutex_);
   std::vector<client::ImagePtr> found;
   for (const auto& [id, item] : items_) {
-    if (item.touched >= since && !item.node.upload) found.push_back(item.node.image);
+    const bool listed = !item.node.upload && !places_.is_offered(*item.node.image);
+    if (listed && item.touched >= since) found.push_back(item.node.image);
   }
   return found;
 }

@@ -13,65 +13,42 @@
 
 #include "base/mutex.h"
 #include "client/images.h"
+#include "fs/change_recorder.h"
+#include "fs/directories.h"
 #include "fs/filesystem.h"
+#include "fs/name_index.h"
+#include "fs/node.h"
+#include "fs/tree_sums.h"
+#include "fs/watcher.h"
 
 namespace glancefs::fs {
 
-class Upload;
+using TreeConfig = DirectoriesConfig;
 
-/// The directories. Numbers of images begin above them.
-enum : NodeId {
-  kPublicNode = 2,
-  kPrivateNode = 3,
-  kSharedNode = 4,
-  kCommunityNode = 5,
-  kControlNode = 6,  ///< .glancefs, found by name but not listed
-  kByIdNode = 7,
-  kFirstControlFile = 8,
-  kLinkNode = 1023,  ///< what symlink(2) is answered with; no name leads to it
-  kFirstImageNode = 1024,
-};
-
-/// The directory for a visibility, and back (nullopt: not one of the four).
-NodeId directory_of(client::Visibility visibility);
-std::optional<client::Visibility> visibility_of_directory(NodeId directory);
-
-/// The number of an image: the first 64 bits of the SHA-256 of its UUID, so that nobody can choose
-/// a UUID that meets another image's number.
-NodeId node_of_image(std::string_view id);
-
-/// An image in the tree, as it was when asked.
-struct Node {
-  NodeId id = 0;
-  client::ImagePtr image;
-  /// Set while the image is being written here and not yet (or not wholly) at Glance.
-  std::shared_ptr<Upload> upload;
-  /// When Glance last confirmed the record.
-  std::chrono::steady_clock::time_point confirmed;
-  bool ours = false;    ///< belongs to our project
-  bool behind = false;  ///< another image of the same name is to keep it, see Tree::set_behind()
-  /// A file that is behind waits for this name; the kernel must not remember whom it leads to.
-  bool contested = false;
-};
-
-struct TreeConfig {
-  std::string project_id;    ///< empty: everything is ours
-  bool is_admin = false;     ///< lists then hold other projects' images, which are left out
-  bool show_hidden = false;  ///< list os_hidden images, too
-};
-
-/// Thread-safe. No method waits.
+/// Thread-safe. No method waits. Each question about one image takes about the same time however
+/// many there are.
 class Tree {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  explicit Tree(TreeConfig config) : config_(std::move(config)) {}
+  explicit Tree(TreeConfig config) : places_(std::move(config)) {}
+
+  const Directories& directories() const noexcept { return places_; }
+
+  /// Who hears of changes from now on; null: nobody. The one before may still be told of a change
+  /// that was being made, so it is shared.
+  void watch(std::shared_ptr<Watcher> watcher);
 
   /// Makes the tree hold exactly `images`, a complete listing begun at `begun`. Images that were
   /// changed here after that, and those being written, stay as they are.
   void replace(const std::vector<client::ImagePtr>& images, Time begun);
   /// Adds or updates images that a listing begun at `begun` showed, under the same condition.
   void merge(const std::vector<client::ImagePtr>& images, Time begun);
+  /// Makes the tree hold exactly `images` as offers, as a listing begun at `begun` showed, under
+  /// the same condition. Other listings show none of them, and leave them as they are.
+  void offer(const std::vector<client::ImagePtr>& images, Time begun);
+  /// Our project's answer: accepted, or `pending` again.
+  void answered(client::ImagePtr image, bool pending);
   /// Adds or updates one image as Glance or the writer just described it. `upload`: see Node.
   void put(client::ImagePtr image, std::shared_ptr<Upload> upload = nullptr);
   /// Whether the file `id`, if it is there and being written, leaves its name to an image that has
@@ -79,6 +56,9 @@ class Tree {
   void set_behind(std::string_view id, bool behind);
   /// Forgets one image.
   void erase(std::string_view id);
+  /// `image` for replace() and merge(): the one the tree has, when it is equal, so that a listing
+  /// held in memory costs no second copy of what has not changed.
+  client::ImagePtr shared(client::ImagePtr image) const;
 
   /// The image called `name` in `directory`; nullopt when there is none.
   std::optional<Node> find(NodeId directory, std::string_view name) const;
@@ -87,49 +67,50 @@ class Tree {
   std::optional<Node> by_id(std::string_view id) const;
   /// All names of a directory of images.
   std::vector<DirectoryEntry> list(NodeId directory) const;
+  /// When the names of a directory last changed, to the nanosecond and never twice the same;
+  /// nullopt: no image was ever in it.
+  std::optional<FileTime> changed(NodeId directory) const;
 
-  /// Ours: how many, and the bytes of those whose size is known. All: how many.
-  struct Totals {
-    std::uint64_t images = 0, own_images = 0, own_bytes = 0;
-  };
+  using Totals = TreeSums::Totals;
   Totals totals() const;
-  /// The hash algorithm most active images have; "sha512" when none has one.
+  /// The hash algorithm most images have; "sha512" when none has one.
   std::string common_hash_algorithm() const;
-  /// Images at Glance that were changed here, or asked for one by one, at or after `since`.
+  /// Images at Glance that were changed here, or asked for one by one, at or after `since`; without
+  /// offers.
   std::vector<client::ImagePtr> touched_since(Time since) const;
 
  private:
-  struct Item {
-    Node node;
-    NodeId directory = 0;  ///< 0: in none
-    std::string key;       ///< the file name it would like to have
-    Time touched;          ///< when it was last changed here
-    std::uint64_t sweep = 0;
-  };
-  /// All images of a directory that would like the same name.
-  using Group = std::vector<NodeId>;
-  using Groups = std::unordered_map<std::string, Group>;
-
-  NodeId place(const client::Image& image) const;
-  bool is_ours(const client::Image& image) const;
   NodeId number(std::string_view id) const REQUIRES(mutex_);
-  void set(client::ImagePtr image, std::shared_ptr<Upload> upload, Time now) REQUIRES(mutex_);
-  void remove(NodeId id) REQUIRES(mutex_);
-  void unlink(const Item& item) REQUIRES(mutex_);
-  const Item* item(NodeId id) const REQUIRES(mutex_);
-  /// Who of `group` has the plain name; 0: nobody.
-  NodeId winner(const Group& group) const REQUIRES(mutex_);
-  std::string name_in(const Group& group, const Item& item) const REQUIRES(mutex_);
-  std::optional<Node> find_alias(const Groups& groups, std::string_view name) const
+  const TreeItem* item(NodeId id) const REQUIRES(mutex_);
+  std::optional<Node> find_in(NodeId directory, std::string_view name) const REQUIRES(mutex_);
+  const TreeItem* by_its_id(NodeId directory, NameIndex& index, std::string_view name) const
       REQUIRES(mutex_);
+  /// As a listing begun at `begun` showed it, unless the tree knows better.
+  TreeItem& listed(const client::ImagePtr& image, Time begun, ChangeRecorder& changes)
+      REQUIRES(mutex_);
+  TreeItem& set(Node node, ChangeRecorder& changes) REQUIRES(mutex_);
+  void remove(NodeId id, ChangeRecorder& changes) REQUIRES(mutex_);
+  void join(TreeItem& item, NodeId directory, std::string key, ChangeRecorder& changes)
+      REQUIRES(mutex_);
+  /// `next`: the directory it will be in.
+  void leave(TreeItem& item, NodeId next, ChangeRecorder& changes) REQUIRES(mutex_);
+  void mark_changed(NodeId directory) REQUIRES(mutex_);
+  /// Makes a change and tells the watcher of it.
+  template <typename Change>
+  void change(Change&& change) EXCLUDES(mutex_);
 
-  // Constant after construction.
-  const TreeConfig config_;
+  // Locks by itself.
+  Directories places_;
 
   mutable Mutex mutex_;
-  std::unordered_map<NodeId, Item> items_ GUARDED_BY(mutex_);
-  std::unordered_map<NodeId, Groups> directories_ GUARDED_BY(mutex_);
+  std::shared_ptr<Watcher> watcher_ GUARDED_BY(mutex_);
+  std::unordered_map<NodeId, TreeItem> items_ GUARDED_BY(mutex_);
+  /// Who has a plain name is found out when somebody asks, hence mutable.
+  mutable ChangeRecorder::Indexes directories_ GUARDED_BY(mutex_);
+  std::unordered_map<NodeId, FileTime> changed_ GUARDED_BY(mutex_);
+  FileTime last_change_ GUARDED_BY(mutex_);
   std::uint64_t sweeps_ GUARDED_BY(mutex_) = 0;
+  mutable TreeSums sums_ GUARDED_BY(mutex_);
 };
 
 }  // namespace glancefs::fs

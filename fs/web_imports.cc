@@ -84,8 +84,8 @@ void WebImports::order(NodeId directory, std::string_view name, const std::strin
                 "to");
   }
   if (config_.read_only) throw_errno(EROFS, "mounted read-only");
-  const auto visibility = visibility_of_directory(directory);
-  if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
+  const auto visibility = tree_.directories().visibility(directory);
+  if (!visibility) throw_errno(EPERM, "images live in the directories of visibility");
   if (tree_.find(directory, name)) throw_errno(EEXIST, "there is an image of this name");
   const std::string image_name = new_image_name(tree_, name);
   if (is_local_name(image_name)) {

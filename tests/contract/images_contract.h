@@ -130,6 +130,23 @@ TYPED_TEST_P(ImagesContract, ListsFromEitherEnd) {
   EXPECT_EQ(ids(true), newest_first);
 }
 
+TYPED_TEST_P(ImagesContract, ListsOneVisibilityOrOneOwner) {
+  const std::string id = this->service_.add("mine", "x");
+  this->service_.add_foreign("everybody", "public");
+  this->service_.add_foreign("open", "community");
+  ListQuery query;
+  query.visibility = Visibility::kCommunity;
+  EXPECT_THAT(this->names(query), testing::ElementsAre("open"));
+  query.visibility = Visibility::kPrivate;
+  EXPECT_THAT(this->names(query), testing::ElementsAre("mine"));
+  query.owner = "somebody else, with: what URLs & filters=dislike";
+  EXPECT_THAT(this->names(query), testing::IsEmpty());
+  query.owner = this->shown(id).owner;
+  EXPECT_THAT(this->names(query), testing::ElementsAre("mine"));
+  query.visibility = {};
+  EXPECT_THAT(this->names(query), testing::ElementsAre("mine"));
+}
+
 TYPED_TEST_P(ImagesContract, ListsChanges) {
   const std::string id = this->service_.add("a", "x");
   const Image image = this->set(id, "os_distro", Text("debian"));
@@ -452,8 +469,9 @@ TYPED_TEST_P(ImagesContract, NothingHappensAfterStop) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(ImagesContract, ListsWhatIsVisible, ListsHiddenOnesAlone, ListsByName,
-                            ListsFromEitherEnd, ListsChanges, ShowsARecord, DownloadsParts,
-                            SaysWhenRangesAreRefused, LostDataIsNoEmptyFile, ADeletedImageIsStale,
+                            ListsFromEitherEnd, ListsOneVisibilityOrOneOwner, ListsChanges,
+                            ShowsARecord, DownloadsParts, SaysWhenRangesAreRefused,
+                            LostDataIsNoEmptyFile, ADeletedImageIsStale,
                             TheSinksErrorsPassUnchanged, CreatesAndFills, UploadsIntoAStore,
                             KnowsWhatTheSiteOffers, ImportsWhatWasStaged,
                             AnImportThatRunsNeverLooksLikeAFailure, OnlyWhatIsStagedIsImported,

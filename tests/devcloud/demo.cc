@@ -186,6 +186,8 @@ void add_many_images(DevCloud& cloud, std::size_t count) {
     Image made = image(fmt::format("image-{:06}", i), "public");
     made.owner = admin;
     made.created_at = start + std::chrono::milliseconds(i);
+    system(made, i % 2 == 0 ? "debian" : "fedora", fmt::format("{}", i % 40));
+    made.properties["build_id"] = fmt::format("build-{:012}", i);
     cloud.add_image(std::move(made), Blob::generated(4096, i));
   }
 }

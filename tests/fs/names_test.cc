@@ -45,6 +45,7 @@ void expect_sound(const std::string& name) {
   EXPECT_NE(file, ".");
   EXPECT_NE(file, "..");
   EXPECT_NE(file, ".glancefs");
+  EXPECT_NE(file, ".pending");
   EXPECT_EQ(alias_id(file), std::nullopt) << file;
   EXPECT_FALSE(client::is_uuid(file)) << file;
 }
@@ -69,6 +70,7 @@ TEST(EscapeName, EscapesWhatWouldMeanSomethingElse) {
   EXPECT_EQ(escape_name("a%2Fb"), "a%252Fb");
   EXPECT_EQ(escape_name("a%2fb"), "a%252fb");
   EXPECT_EQ(escape_name(".glancefs"), "%2Eglancefs");
+  EXPECT_EQ(escape_name(".pending"), "%2Epending");
   EXPECT_EQ(escape_name("x~1234abcd"), "x%7E1234abcd");
   EXPECT_EQ(escape_name("x~" + std::string(kSomeId)), "x%7E" + std::string(kSomeId));
   EXPECT_EQ(escape_name(kSomeId), "%31" + std::string(kSomeId.substr(1)));

@@ -154,6 +154,33 @@ TEST(ParseOptions, WhatBecomesOfImagesThatAreWrittenOver) {
   EXPECT_TRUE(parse("overwrite=replace,replaced=hide,delete=no").replace);
 }
 
+TEST(ParseOptions, WhichPartIsShown) {
+  using client::Visibility;
+  EXPECT_FALSE(parse("").all_projects);
+  EXPECT_TRUE(parse("all-projects").all_projects);
+  EXPECT_TRUE(parse("all_projects").all_projects);
+  EXPECT_THAT(parse("").visibilities, IsEmpty());
+  EXPECT_THAT(parse("visibility=public:private,ro").visibilities,
+              ElementsAre(Visibility::kPublic, Visibility::kPrivate));
+  EXPECT_THAT(parse("", {{"GLANCEFS_VISIBILITY", "shared,public"}}).visibilities,
+              ElementsAre(Visibility::kShared, Visibility::kPublic));
+  EXPECT_EQ(parse("subdir=community").subdirectory, "community");
+  EXPECT_EQ(parse("subdir=/public/").subdirectory, "public");
+  EXPECT_EQ(parse("subdir=projects/0123/").subdirectory, "projects/0123");
+  EXPECT_EQ(error_of("visibility=public:privat"),
+            "option visibility=public:privat: expected public, private, shared or community; did "
+            "you mean \"private\"?|");
+  EXPECT_THAT(error_of("visibility=:"), HasSubstr("expected names as in public:private"));
+  EXPECT_THAT(error_of("visibility=public,private"), HasSubstr("visibility=public:private"));
+  EXPECT_EQ(error_of("subdir=comunity"),
+            "option subdir=comunity: expected public, private, shared, community or "
+            "projects/PROJECT; did you mean \"community\"?|");
+  for (const char* bad : {"projects", "projects/", "projects/a/private", "public/x", "/", ".."}) {
+    EXPECT_THAT(error_of(std::string("subdir=") + bad), HasSubstr("expected public")) << bad;
+  }
+  EXPECT_THAT(error_of("subdir=public,visibility=public"), HasSubstr("cannot be combined"));
+}
+
 TEST(ParseOptions, EveryValueArrives) {
   const Options options = parse(
       "uid=7,gid=8,umask=077,nodelete,hidden,xattrs=settable,cache-dir=c,cache-size=10G,"

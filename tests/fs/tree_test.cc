@@ -159,9 +159,31 @@ TEST_F(TreeTest, HiddenImagesAreReachedByIdOnly) {
   tree_.put(std::make_shared<const Image>(hidden));
   EXPECT_THAT(names(), IsEmpty());
   EXPECT_TRUE(tree_.find(kByIdNode, uuid('1')));
+  EXPECT_EQ(found("a"), "");
+  EXPECT_EQ(found("a~11111111"), uuid('1'));
+  EXPECT_EQ(found("a~" + uuid('1')), uuid('1'));
+  EXPECT_EQ(found(uuid('1')), uuid('1'));
+  EXPECT_EQ(found("a~11111111", kPrivateNode), "") << "but only where it belongs";
+  EXPECT_EQ(found(uuid('1'), kPrivateNode), "");
   Tree showing({.project_id = kOurs, .show_hidden = true});
   showing.put(std::make_shared<const Image>(hidden));
   EXPECT_THAT(showing.list(kPublicNode), testing::SizeIs(1));
+}
+
+TEST_F(TreeTest, AHiddenImageGivesUpItsName) {
+  tree_.put(image(uuid('1'), "a", 5));
+  tree_.put(image(uuid('2'), "a", 6));
+  Image hidden = *image(uuid('2'), "a", 6);
+  hidden.hidden = true;
+  tree_.put(std::make_shared<const Image>(hidden));
+  EXPECT_THAT(names(), ElementsAre("a"));
+  EXPECT_EQ(found("a"), uuid('1'));
+  EXPECT_EQ(found("a~22222222"), uuid('2'));
+  tree_.put(image(uuid('2'), "a", 6));
+  EXPECT_EQ(found("a"), uuid('2'));
+  tree_.put(std::make_shared<const Image>(hidden));
+  tree_.erase(uuid('2'));
+  EXPECT_EQ(found("a~22222222"), "");
 }
 
 TEST_F(TreeTest, AFullListingForgetsWhatItDoesNotShow) {

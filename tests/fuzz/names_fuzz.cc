@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view name(reinterpret_cast<const char*>(data), size);
   const std::string file = escape_name(name);
   require(unescape_name(file) == name);
-  require(is_file_name(file) && file != ".glancefs");
+  require(is_file_name(file) && file != ".glancefs" && file != ".pending");
   require(!alias_id(file) && !client::is_uuid(file));
   check_alias(alias_name(file, kId), kId.substr(0, 8), valid_utf8(name));
   check_alias(long_alias_name(file, kId), kId, valid_utf8(name));

@@ -117,6 +117,8 @@ std::vector<Image> FakeImages::matching(const client::ListQuery& query) const {
     if (!may_list(record, query)) continue;
     if (query.updated_since && image.updated < *query.updated_since) continue;
     if (query.name && image.name != *query.name) continue;
+    if (query.visibility && image.visibility != *query.visibility) continue;
+    if (!query.owner.empty() && image.owner != query.owner) continue;
     found.push_back(image);
   }
   if (query.updated_since) {

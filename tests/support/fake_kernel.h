@@ -41,6 +41,18 @@ class FakeKernel {
     std::string text() const { return {reinterpret_cast<const char*>(body.data()), body.size()}; }
   };
 
+  /// What the daemon says without being asked.
+  struct Notice {
+    int code = 0;  ///< fuse_notify_code
+    Answer content;
+
+    /// The name in a FUSE_NOTIFY_INVAL_ENTRY.
+    std::string name() const {
+      const auto entry = content.as<fuse_notify_inval_entry_out>();
+      return content.text().substr(sizeof entry, entry.namelen);
+    }
+  };
+
   FakeKernel() {
     int ends[2] = {-1, -1};
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -109,6 +121,21 @@ class FakeKernel {
     return wait(send(FUSE_INIT, 0, body)).as<fuse_init_out>();
   }
 
+  /// The notices so far.
+  std::vector<Notice> notices() {
+    const Lock lock(mutex_);
+    return notices_;
+  }
+  /// The same, once there are `count`; throws after 10 s without.
+  std::vector<Notice> wait_for_notices(std::size_t count) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    Lock lock(mutex_);
+    while (notices_.size() < count) {
+      if (!arrived_.wait_until(mutex_, deadline)) throw std::runtime_error("no notices in 10 s");
+    }
+    return notices_;
+  }
+
   bool answered(std::uint64_t unique) {
     const Lock lock(mutex_);
     return answers_.contains(unique);
@@ -163,7 +190,11 @@ class FakeKernel {
       Answer answer{.error = -header.error, .body = {}};
       answer.body.assign(buffer.begin() + sizeof header, buffer.begin() + size);
       const Lock lock(mutex_);
-      answers_[header.unique].push_back(std::move(answer));
+      if (header.unique == 0) {
+        notices_.push_back({.code = header.error, .content = std::move(answer)});
+      } else {
+        answers_[header.unique].push_back(std::move(answer));
+      }
       arrived_.notify_all();
     }
   }
@@ -174,6 +205,7 @@ class FakeKernel {
   std::uint64_t last_ GUARDED_BY(mutex_) = 0;
   std::set<std::uint64_t> sent_ GUARDED_BY(mutex_);
   std::map<std::uint64_t, std::vector<Answer>> answers_ GUARDED_BY(mutex_);
+  std::vector<Notice> notices_ GUARDED_BY(mutex_);
   std::thread reader_;
 };
 

@@ -72,6 +72,8 @@ std::vector<std::string> misleading_names() {
           "%31" + std::string(kSomeId.substr(1)),
           "/" + std::string(kSomeId),
           ".glancefs",
+          ".pending",
+          "%2Epending",
           "%2Eglancefs",
           ".glancefs/",
           ".glancefs2",

@@ -80,14 +80,15 @@ class DirectoryWireTest : public WireTest {
 };
 
 TEST_F(DirectoryWireTest, TheDotsComeFirst) {
-  names[".."] = 1;
+  names["first"] = 1;
   const auto records = page(open_directory(), 0, 4096, false);
-  ASSERT_EQ(records.size(), 6U);  // the fake lists its ".." as well
+  ASSERT_EQ(records.size(), 6U);
   EXPECT_EQ(records[0].name, ".");
   EXPECT_EQ(records[0].inode, 2U);
   EXPECT_EQ(records[0].type, static_cast<unsigned>(S_IFDIR >> 12));
   EXPECT_EQ(records[1].name, "..");
   EXPECT_EQ(records[1].inode, 1U);
+  EXPECT_EQ(records[2].name, "first");
 }
 
 TEST_F(DirectoryWireTest, PlainRecordsTellTheType) {
@@ -145,13 +146,31 @@ TEST_F(DirectoryWireTest, WhatComesMeanwhileWaitsForTheNextStart) {
   ASSERT_EQ(page(fh, 0, 400, true).size(), 2U);
   names["aa"] = 20;
   EXPECT_EQ(page(fh, 2, 4096, true).size(), 3U);
-  EXPECT_THAT(all_names(fh, 4096, false), ElementsAre(".", "..", "a", "aa", "b", "c"));
+  EXPECT_THAT(all_names(fh, 4096, false), ElementsAre(".", "..", "a", "b", "c", "aa"));
+}
+
+TEST_F(DirectoryWireTest, AnOffsetMeansTheSamePlaceInAnotherListing) {
+  const auto records = page(open_directory(), 0, 4096, false);
+  ASSERT_EQ(records.size(), 5U);
+  names.erase("a");
+  names["0"] = 20;
+  const auto rest = page(open_directory(), records[3].next, 4096, false);
+  ASSERT_EQ(rest.size(), 2U) << "behind b, which was there";
+  EXPECT_EQ(rest[0].name, "c");
+  EXPECT_EQ(rest[1].name, "0");
+}
+
+TEST_F(DirectoryWireTest, NodesThatDifferInTheHighestBitsAreBothListed) {
+  names = {{"a", 11}, {"b", 11 | 1ULL << 63}, {"c", 11 | 1ULL << 62}, {"d", 12}};
+  EXPECT_THAT(all_names(open_directory(), 100, false),
+              testing::UnorderedElementsAre(".", "..", "a", "b", "c", "d"));
 }
 
 TEST_F(DirectoryWireTest, AnOffsetPastTheEndIsTheEnd) {
   const std::uint64_t fh = open_directory();
-  EXPECT_EQ(page(fh, 0, 4096, false).size(), 5U);
-  EXPECT_TRUE(page(fh, 5, 4096, false).empty());
+  const auto records = page(fh, 0, 4096, false);
+  ASSERT_EQ(records.size(), 5U);
+  EXPECT_TRUE(page(fh, records.back().next, 4096, false).empty());
   EXPECT_TRUE(page(fh, 1000, 4096, false).empty());
   EXPECT_TRUE(page(fh, ~std::uint64_t{0} >> 1, 4096, false).empty());
 }

@@ -132,6 +132,10 @@ std::chrono::milliseconds Filesystem::attributes_valid(NodeId) const {
 std::vector<DirectoryEntry> Filesystem::list(NodeId directory) const {
   return call(parts_->fake.list, directory);
 }
+std::optional<FileTime> Filesystem::listing_changed(NodeId directory) const {
+  return parts_->fake.listing_changed ? parts_->fake.listing_changed(directory) : std::nullopt;
+}
+void Filesystem::watch(std::shared_ptr<Watcher> watcher) { parts_->fake.watch(std::move(watcher)); }
 std::optional<std::string> Filesystem::xattr(NodeId node, std::string_view name) const {
   return call(parts_->fake.xattr, node, name);
 }
@@ -169,7 +173,7 @@ Entry Filesystem::symlink(NodeId parent, std::string_view name, const std::strin
                           std::stop_token) {
   return call(parts_->fake.symlink, parent, name, target);
 }
-NodeId Filesystem::parent(NodeId) { return kRootNode; }
+NodeId Filesystem::parent(NodeId) const { return kRootNode; }
 void Filesystem::set_read_mode(std::string mode) { parts_->fake.set_read_mode(std::move(mode)); }
 bool Filesystem::flush_uploads(const Handle&, Caller) const { return parts_->fake.flush_uploads; }
 void Filesystem::flush(Handle&, Caller caller, std::stop_token stop) {

@@ -14,6 +14,7 @@
 
 #include "base/mutex.h"
 #include "fs/filesystem.h"
+#include "fs/watcher.h"
 
 namespace glancefs::test {
 
@@ -26,6 +27,7 @@ struct FakeFiles {
   std::function<fs::Attributes(fs::NodeId)> attributes;
   std::chrono::milliseconds attributes_valid{1500};
   std::function<std::vector<fs::DirectoryEntry>(fs::NodeId)> list;
+  std::function<std::optional<fs::FileTime>(fs::NodeId)> listing_changed;  ///< empty: nobody counts
   std::function<std::optional<std::string>(fs::NodeId, std::string_view)> xattr;
   std::function<std::vector<std::string>(fs::NodeId)> xattr_names;
   std::function<fs::Statistics()> statistics;
@@ -57,6 +59,20 @@ struct FakeFiles {
     const Lock lock(mutex_);
     read_mode_ = std::move(mode);
   }
+  /// Tells whoever watches; false: nobody does.
+  bool tell(fs::TreeChanges changes) const {
+    const auto watcher = watching();
+    if (watcher) watcher->changed(std::move(changes));
+    return watcher != nullptr;
+  }
+  void watch(std::shared_ptr<fs::Watcher> watcher) {
+    const Lock lock(mutex_);
+    watcher_ = std::move(watcher);
+  }
+  std::shared_ptr<fs::Watcher> watching() const {
+    const Lock lock(mutex_);
+    return watcher_;
+  }
   /// What explain() was asked, as "operation node".
   std::vector<std::string> explained() const {
     const Lock lock(mutex_);
@@ -70,6 +86,7 @@ struct FakeFiles {
  private:
   mutable Mutex mutex_;
   std::string read_mode_ GUARDED_BY(mutex_);
+  std::shared_ptr<fs::Watcher> watcher_ GUARDED_BY(mutex_);
   mutable std::vector<std::string> explained_ GUARDED_BY(mutex_);
 };
 

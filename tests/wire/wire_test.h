@@ -100,6 +100,16 @@ class WireTest : public testing::Test {
     return kernel.send(FUSE_RELEASE, node, body);
   }
 
+  /// Sets an attribute; when it has been answered, the kernel has been told of all changes so far.
+  Answer set_xattr() {
+    fuse_setxattr_in body{};
+    body.size = 1;
+    std::string text(reinterpret_cast<const char*>(&body), FUSE_COMPAT_SETXATTR_IN_SIZE);
+    text.append("user.glance.name").push_back('\0');
+    text.push_back('x');
+    return kernel.wait(kernel.send_text(FUSE_SETXATTR, 11, text));
+  }
+
   FakeFiles fake;
   std::unique_ptr<fs::Filesystem> files = make_fake_filesystem(fake);
   std::optional<fs::Executor> metadata{std::in_place, kMetadataThreads};

@@ -13,10 +13,11 @@ MIB = 1 << 20
 
 
 class Bench:
-    def __init__(self, root: str, build: str, home: str, rounds: int, size_mib: int):
+    def __init__(self, root: str, build: str, home: str, rounds: int, size_mib: int, images: int):
         self.root, self.home, self.rounds, self.size = root, home, rounds, size_mib * MIB
+        self.images = images
         self.glancefs = f"{build}/glancefs"
-        self._devcloud, self._proxy = f"{build}/glancefs-devcloud", f"{build}/tests/bench_proxy"
+        self.devcloud, self._proxy = f"{build}/glancefs-devcloud", f"{build}/tests/bench_proxy"
         self.memory_program = f"{build}/tests/bench_memory"
         self._images: dict[str, Image] = {}
 
@@ -31,7 +32,7 @@ class Bench:
 
     @cached_property
     def cloud(self) -> Cloud:
-        return Cloud(self._devcloud, self.home, self.memory_home)
+        return Cloud(self.devcloud, self.home, self.memory_home)
 
     def image(self, size: int | None = None) -> Image:
         """An image of random bytes, made once."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 import urllib.request
 from contextlib import ExitStack, closing
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 from glancefs_bench.disk import drop_caches, remove_tree
 from glancefs_bench.programs import Run, run
 from glancefs_bench.servers import DevCloud, Nginx
+
+
+_PAGE = 1000  # the most that Glance gives at once unless told otherwise
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,21 @@ class Api:
         identity, _ = self.create(name, disk_format)
         self.put(identity, path)
         return identity
+
+    def fetch_all_records(self) -> None:
+        """Page by page, as a mount does it."""
+        for hidden in ("false", "true"):
+            marker = ""
+            while True:
+                page = urllib.request.Request(
+                    f"{self._glance_url}/v2/images?limit={_PAGE}&visibility=all&os_hidden={hidden}"
+                    f"&sort=created_at:desc,id:desc{marker}",
+                    headers={"X-Auth-Token": self.token})
+                with urllib.request.urlopen(page, timeout=60) as answer:
+                    identities = re.findall(rb'"id": ?"([0-9a-f-]{36})"', answer.read())
+                if len(identities) < _PAGE:
+                    break
+                marker = f"&marker={identities[-1].decode()}"
 
     def remove(self, identity: str) -> None:
         run("curl", *self.curl_options, "-X", "DELETE", f"{self._glance_url}/v2/images/{identity}")

@@ -52,6 +52,14 @@ class Mount:
     def directory(self) -> str:
         return f"{self._mount_point}/private"
 
+    @property
+    def public(self) -> str:
+        return f"{self._mount_point}/public"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def path(self, name: str) -> str:
         return f"{self.directory}/{name}"
 

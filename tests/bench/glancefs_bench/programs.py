@@ -121,7 +121,16 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def resident_memory(pid: int) -> float:
+    """What a process has resident, in MiB."""
+    return _status_mib(pid, "VmRSS")
+
+
 def peak_memory(pid: int) -> float:
     """The most a process has had resident, in MiB."""
+    return _status_mib(pid, "VmHWM")
+
+
+def _status_mib(pid: int, field: str) -> float:
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
-        return int(re.search(r"VmHWM:\s*(\d+)", status.read())[1]) / 1024
+        return int(re.search(rf"{field}:\s*(\d+)", status.read())[1]) / 1024

@@ -51,8 +51,9 @@ def free_port() -> int:
 class DevCloud:
     """A Keystone and a Glance that keep everything in memory."""
 
-    def __init__(self, program: str, home: str):
-        self._process = Background(program, "--openrc-dir", home, log=f"{home}/devcloud.log")
+    def __init__(self, program: str, home: str, *options: str):
+        self._process = Background(program, "--openrc-dir", home, *options,
+                                   log=f"{home}/devcloud.log")
         ready = self._process.wait_for_line(r"ready (\S+) (\S+)\n")
         self.auth_url, self.glance_url = ready[1], ready[2]
         self.environment = openrc(f"{home}/admin-openrc")
