@@ -118,7 +118,7 @@ struct Filesystem::Parts {
   FakeFiles& fake;
 };
 
-Filesystem::Filesystem(Config, client::Images&, cache::Store&, cache::Spools&)
+Filesystem::Filesystem(Config, client::Images&, cache::Store&, cache::Spools&, cache::Snapshots*)
     : parts_(std::make_unique<Parts>(Parts{*std::exchange(test::next_script, nullptr)})) {}
 Filesystem::~Filesystem() = default;
 
