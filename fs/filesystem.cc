@@ -92,12 +92,11 @@ struct Filesystem::Parts {
   /// directory.
   template <typename Action>
   void explained(NodeId parent, std::string_view name, Action&& action) {
+    const auto node = tree.find(parent, name);  // a rename may have taken place before it failed
     try {
       std::forward<Action>(action)();
     } catch (...) {
-      if (const auto node = tree.find(parent, name)) {
-        failures.remember(node->id, std::current_exception());
-      }
+      if (node) failures.remember(node->id, std::current_exception());
       throw;
     }
   }
