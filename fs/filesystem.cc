@@ -160,13 +160,12 @@ struct Filesystem::Parts {
   /// file it is about; also of what is no trouble to others.
   template <typename Action>
   void explained(NodeId parent, std::string_view name, Action&& action) {
+    const auto node = tree.find(parent, name);  // a rename may have taken place before it failed
     try {
       std::forward<Action>(action)();
     } catch (...) {
       failures.remember(parent, std::current_exception());
-      if (const auto node = tree.find(parent, name)) {
-        failures.remember(node->id, std::current_exception());
-      }
+      if (node) failures.remember(node->id, std::current_exception());
       throw;
     }
   }

@@ -66,20 +66,23 @@ std::vector<std::byte> list_from(fuse_req_t request, OpenDirectory& directory, s
                                  std::size_t room, ListingKind kind) {
   Shell& shell = shell_of(request);
   // Reading may begin anywhere, too: the kernel goes on here when it has lost what it had kept.
-  if (offset == 0 || !directory.entries) {
+  const bool from_start = offset == 0;
+  if (from_start || !directory.entries) {
     directory.entries = shell.listings.take(shell.files, directory.node);
   }
   const auto changed = directory.entries->changed();
   const bool present = changed && changed == shell.files.listing_changed(directory.node);
   Packer packer(request, room, kind);
   bool fits = true;
-  if (offset == 0) fits = packer.add(".", bare(directory.node, S_IFDIR), ++offset);
+  if (from_start) fits = packer.add(".", bare(directory.node, S_IFDIR), ++offset);
   if (fits && offset == 1) fits = packer.add("..", bare(directory.parent, S_IFDIR), ++offset);
   for (auto at = directory.entries->after(offset); fits && at != directory.entries->end(); ++at) {
     const auto param = record(shell, directory.node, at->entry, kind, present);
     if (param) fits = packer.add(at->entry.name.c_str(), *param, at->offset);
   }
-  if (directory.kept && kind == ListingKind::kNames) shell.listings.gave_names(directory.node);
+  if (directory.kept) {
+    shell.listings.given(directory.node, from_start, kind == ListingKind::kNames);
+  }
   return packer.take();
 }
 

@@ -7,7 +7,6 @@ namespace glancefs::fs {
 
 Interrupts::Ticket Interrupts::enter(std::stop_source stop) {
   const Lock lock(mutex_);
-  if (ending_) stop.request_stop();  // nothing hangs on it yet that could be called
   waiting_.emplace_hint(waiting_.end(), ++last_, std::move(stop));
   return last_;
 }
@@ -32,7 +31,6 @@ void Interrupts::end() noexcept {
   // One at a time, in the order of tickets: a copy of all could fail for lack of memory.
   Ticket next = 0;
   Lock lock(mutex_);
-  ending_ = true;
   for (auto found = waiting_.upper_bound(next); found != waiting_.end();
        found = waiting_.upper_bound(next)) {
     next = found->first;

@@ -18,21 +18,20 @@ class Interrupts {
  public:
   using Ticket = std::uintptr_t;
 
-  /// Takes in a request that `stop` ends; at once, after end() has begun.
+  /// Takes in a request that `stop` ends.
   Ticket enter(std::stop_source stop);
   /// The request has been answered.
   void leave(Ticket ticket) noexcept;
   /// Requests the stop of `ticket`, if it still waits. Runs its stop_callbacks on this thread, with
   /// no lock of this class held.
   void interrupt(Ticket ticket) noexcept;
-  /// Interrupts all and returns when the last one has been answered.
+  /// Interrupts all and returns when the last one has been answered. Nobody enters any more.
   void end() noexcept;
 
  private:
   Mutex mutex_;
   Condition left_;
   Ticket last_ GUARDED_BY(mutex_) = 0;
-  bool ending_ GUARDED_BY(mutex_) = false;
   std::map<Ticket, std::stop_source> waiting_ GUARDED_BY(mutex_);
 };
 

@@ -47,18 +47,27 @@ std::shared_ptr<const Listing> Listings::take(const Filesystem& files, NodeId di
   return listing;
 }
 
-void Listings::gave_names(NodeId directory) {
+void Listings::given(NodeId directory, bool from_start, bool names_only) {
   Lock lock(mutex_);
-  names_only_.insert(directory);
-  names_only_count_ = names_only_.size();
+  bool& known = names_only_[directory];
+  known = names_only || (known && !from_start);
+  if (names_only) some_names_only_ = true;
+}
+
+void Listings::names_forgotten() noexcept {
+  Lock lock(mutex_);
+  for (auto& [directory, names_only] : names_only_) names_only = true;
+  some_names_only_ = !names_only_.empty();
 }
 
 bool Listings::asks_one_by_one(NodeId directory) noexcept {
-  if (names_only_count_ == 0) return false;
+  if (!some_names_only_) return false;
   Lock lock(mutex_);
-  const bool was = names_only_.erase(directory) != 0;
-  names_only_count_ = names_only_.size();
-  return was;
+  const auto found = names_only_.find(directory);
+  const bool result = found != names_only_.end() && found->second;
+  if (result) names_only_.erase(found);
+  some_names_only_ = std::ranges::any_of(names_only_, [](const auto& kept) { return kept.second; });
+  return result;
 }
 
 }  // namespace glancefs::fs

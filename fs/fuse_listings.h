@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -43,17 +42,21 @@ class Listings {
   /// The present listing. Throws what Filesystem::list() throws.
   std::shared_ptr<const Listing> take(const Filesystem& files, NodeId directory);
 
-  /// The kernel got names alone, which it may keep.
-  void gave_names(NodeId directory);
-  /// The kernel looks a name of the directory up. True, once after gave_names(): reading what it
-  /// has kept costs it such a question for each name, so it had better read anew, with attributes.
+  /// The kernel may keep what it got of a directory, from its start or from further on: names
+  /// alone, or names it need not look up.
+  void given(NodeId directory, bool from_start, bool names_only);
+  /// The kernel looks all names up again.
+  void names_forgotten() noexcept;
+  /// The kernel looks a name of the directory up. True, once after given() names only: reading what
+  /// it has kept costs it such a question for each name, so it had better read anew, with
+  /// attributes.
   bool asks_one_by_one(NodeId directory) noexcept;
 
  private:
   Mutex mutex_;
   std::unordered_map<NodeId, std::weak_ptr<const Listing>> shared_ GUARDED_BY(mutex_);
-  std::set<NodeId> names_only_ GUARDED_BY(mutex_);
-  std::atomic<std::size_t> names_only_count_{0};  ///< so that most look-ups need no lock
+  std::unordered_map<NodeId, bool> names_only_ GUARDED_BY(mutex_);  ///< of what is kept
+  std::atomic<bool> some_names_only_{false};  ///< so that most look-ups need no lock
 };
 
 }  // namespace glancefs::fs

@@ -55,7 +55,7 @@ void FuseLoop::request_exit() noexcept {
   static_cast<void>(::write(ended_.get(), &one, sizeof one));
 }
 
-void FuseLoop::run(const std::function<void()>& ending) {
+void FuseLoop::run() {
   const WakeHandler handler;
   try {
     for (std::size_t i = 0; i < kWorkers; ++i) {
@@ -77,7 +77,6 @@ void FuseLoop::run(const std::function<void()>& ending) {
   std::uint64_t count = 0;
   while (::read(ended_.get(), &count, sizeof count) < 0 && errno == EINTR) {
   }
-  ending();
   fuse_session_exit(session_);
   wake_workers();
   for (std::thread& worker : workers_) worker.join();

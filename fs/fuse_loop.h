@@ -4,7 +4,6 @@
 #include <fuse_lowlevel.h>
 
 #include <atomic>
-#include <functional>
 #include <thread>
 #include <vector>
 
@@ -27,9 +26,8 @@ class FuseLoop {
   ~FuseLoop() = default;
 
   /// Serves until the file system is unmounted or request_exit() is called; no thread of it runs
-  /// then. `ending` is called between: requests are still served. Throws system_error when the
-  /// connection broke. Call it once.
-  void run(const std::function<void()>& ending);
+  /// then. Throws system_error when the connection broke. Call it once.
+  void run();
   /// Makes run() return, also one that has yet to be called. Thread-safe and async-signal-safe.
   void request_exit() noexcept;
 

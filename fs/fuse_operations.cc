@@ -52,8 +52,10 @@ void init(void* userdata, fuse_conn_info* connection) {
   connection->congestion_threshold = kCongestion;
   Shell& shell = *static_cast<Shell*>(userdata);
   agree_on_passthrough(shell, *connection);
-  shell.notifier->start(shell.connection);
-  shell.files.watch(shell.notifier);
+  if (connection->proto_minor >= Notices::kProtocol) {
+    shell.notifier->start(shell.connection);
+    shell.files.watch(shell.notifier);
+  }
   if (shell.ready) shell.ready();
 }
 
@@ -90,7 +92,7 @@ void setattr(fuse_req_t raw, fuse_ino_t node, struct stat* wanted, int which,
   dispatch(shell_of(raw).metadata, raw, "setattr", node,
            [node, change, handle](Request& request, std::stop_token stop) {
              const Attributes now = request.files().change(node, change, handle, std::move(stop));
-             request.settle(Notifier::Wait::kListings);
+             request.settle();
              return now;
            });
 }
@@ -111,7 +113,7 @@ void mknod(fuse_req_t raw, fuse_ino_t parent, const char* name, mode_t mode, dev
              auto [entry, opened] = request.files().create(
                  parent, name, O_WRONLY | O_CREAT | O_EXCL, request.caller(), std::move(stop));
              request.files().release(std::move(opened.handle));
-             request.settle(Notifier::Wait::kListings);
+             request.settle();
              return entry;
            });
 }
@@ -141,7 +143,7 @@ void unlink(fuse_req_t raw, fuse_ino_t parent, const char* name) {
   dispatch(shell_of(raw).metadata, raw, "unlink", parent,
            [parent, name = std::string(name)](Request& request, std::stop_token stop) {
              request.files().unlink(parent, name, std::move(stop));
-             request.settle(Notifier::Wait::kListings);
+             request.settle();
              return Done{};
            });
 }
@@ -152,7 +154,7 @@ void rename(fuse_req_t raw, fuse_ino_t from, const char* name, fuse_ino_t to, co
            [from, to, flags, name = std::string(name), new_name = std::string(new_name)](
                Request& request, std::stop_token stop) {
              request.files().rename(from, name, to, new_name, flags, std::move(stop));
-             request.settle(Notifier::Wait::kListings);
+             request.settle();
              return Done{};
            });
 }
@@ -174,7 +176,7 @@ void create(fuse_req_t raw, fuse_ino_t parent, const char* name, mode_t /*mode*/
                                                                    std::stop_token stop) {
              auto [entry, opened] =
                  request.files().create(parent, name, flags, request.caller(), std::move(stop));
-             request.settle(Notifier::Wait::kListings);
+             request.settle();
              return CreateAnswer{entry, flags, std::move(opened)};
            });
 }
@@ -210,7 +212,7 @@ void flush(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
     Executor& transfers = request.shell().transfers;
     dispatch(transfers, std::move(request), [&file, caller](Request& asked, std::stop_token stop) {
       asked.files().flush(*file.handle, caller, std::move(stop));
-      asked.settle(Notifier::Wait::kAll);
+      asked.settle();
       return Done{};
     });
   });
@@ -223,7 +225,7 @@ void fsync(fuse_req_t raw, fuse_ino_t node, int /*data_only*/, fuse_file_info* i
   dispatch(uploads ? shell.transfers : shell.metadata, raw, "fsync", node,
            [&file](Request& request, std::stop_token stop) {
              request.files().sync(*file.handle, std::move(stop));
-             request.settle(Notifier::Wait::kAll);
+             request.settle();
              return Done{};
            });
 }

@@ -54,7 +54,7 @@ struct Shell {
       : files(all),
         metadata(waiting),
         transfers(uploads),
-        notifier(std::make_shared<Notifier>(all)),
+        notifier(std::make_shared<Notifier>(listings)),
         backings(all) {}
 
   /// The open file that the kernel has let go of; null: there is none.
@@ -63,8 +63,8 @@ struct Shell {
   Filesystem& files;
   Executor& metadata;   ///< for everything that may wait, but
   Executor& transfers;  ///< for flush, which may take as long as an upload
-  const std::shared_ptr<Notifier> notifier;
   Listings listings;
+  const std::shared_ptr<Notifier> notifier;
   std::function<void()> ready;
   int connection = -1;    ///< to the kernel
   unsigned max_read = 0;  ///< the mount option; libfuse wants to hear it at INIT once more
@@ -131,7 +131,7 @@ class Request {
   std::stop_token wait();
 
   /// Before the answer to what has changed something: see Notifier::settle().
-  void settle(Notifier::Wait wait) noexcept { shell_->notifier->settle(wait); }
+  void settle() noexcept { shell_->notifier->settle(); }
 
   /// The caller, with its process looked up from its thread, which is all the kernel tells.
   Caller caller() const;

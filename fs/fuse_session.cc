@@ -67,9 +67,6 @@ struct FuseSession::Parts {
   bool mount();
   void serve_on(Fd connection, std::unique_ptr<BackingDevice> device);
   void unmount() noexcept;
-  /// Answers what waits, and tells the kernel of nothing more.
-  void end_notices() noexcept;
-
   const MountConfig config;
   Shell shell;
   std::optional<FuseMount> own_mount;
@@ -109,13 +106,6 @@ void FuseSession::Parts::unmount() noexcept {
   own_mount.reset();
 }
 
-void FuseSession::Parts::end_notices() noexcept {
-  shell.files.watch(nullptr);
-  shell.notifier->close();
-  shell.interrupts.end();
-  shell.notifier->stop();
-}
-
 FuseSession::FuseSession(Filesystem& files, Executor& metadata, Executor& transfers,
                          MountConfig config) {
   adopt_fuse_log();
@@ -124,7 +114,9 @@ FuseSession::FuseSession(Filesystem& files, Executor& metadata, Executor& transf
 
 FuseSession::~FuseSession() {
   // Answers first: unmounting closes the descriptor they are written to.
-  parts_->end_notices();
+  parts_->shell.interrupts.end();
+  parts_->shell.files.watch(nullptr);
+  parts_->shell.notifier->stop();
   parts_->unmount();
   for (auto& [fh, file] : parts_->shell.opened.drain()) {
     parts_->shell.files.abandon(std::move(file->handle));
@@ -161,8 +153,7 @@ void FuseSession::serve_on(Fd connection, std::unique_ptr<BackingDevice> device)
 void FuseSession::run(std::function<void()> ready) {
   parts_->shell.ready = std::move(ready);
   parts_->shell.connection = fuse_session_fd(parts_->session.get());
-  // While requests are still served: what the kernel is being told of may wait for their answers.
-  parts_->loop.run([this] { parts_->end_notices(); });
+  parts_->loop.run();
 }
 
 void FuseSession::detached() noexcept { parts_->detached = true; }

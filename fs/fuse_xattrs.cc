@@ -72,7 +72,7 @@ void setxattr(fuse_req_t raw, fuse_ino_t node, const char* name, const char* val
            [node, name = std::string(name), value = std::string(value, size),
             mode = xattr_mode(flags)](Request& request, std::stop_token stop) {
              request.files().set_xattr(node, name, value, mode, std::move(stop));
-             request.settle(Notifier::Wait::kAll);
+             request.settle();
              return Done{};
            });
 }
@@ -85,7 +85,7 @@ void removexattr(fuse_req_t raw, fuse_ino_t node, const char* name) {
   dispatch(shell_of(raw).metadata, raw, "removexattr", node,
            [node, name = std::string(name)](Request& request, std::stop_token stop) {
              request.files().remove_xattr(node, name, std::move(stop));
-             request.settle(Notifier::Wait::kAll);
+             request.settle();
              return Done{};
            });
 }

@@ -24,7 +24,10 @@ void harden_process() {
 void share_heaps() noexcept {
 #ifdef M_ARENA_MAX
   constexpr int kHeaps = 2;
+  constexpr int kOwnPages = 2 << 20;
   ::mallopt(M_ARENA_MAX, kHeaps);
+  ::mallopt(M_MMAP_THRESHOLD, kOwnPages);
+  ::mallopt(M_TRIM_THRESHOLD, 2 * kOwnPages);
 #endif
 }
 

@@ -11,7 +11,8 @@ void harden_process();
 
 /// Keeps the allocator from giving each of some eighty threads a heap of its own, which holds on to
 /// what it once needed. Measured with 50 cold images read at once: 51 MiB resident instead of 64 to
-/// 79, at the same speed. Before the first thread.
+/// 79, at the same speed. And what is large (the listing of 100,000 images, say) goes back to the
+/// system when it is let go: 182 MiB instead of 199. Before the first thread.
 void share_heaps() noexcept;
 
 /// Opens /dev/null for those of the descriptors 0, 1 and 2 that are closed. Otherwise the next

@@ -23,7 +23,7 @@
 
 namespace glancefs::test {
 
-/// Speaks FUSE 7.38. Thread-safe.
+/// Thread-safe.
 class FakeKernel {
  public:
   struct Answer {
@@ -41,16 +41,12 @@ class FakeKernel {
     std::string text() const { return {reinterpret_cast<const char*>(body.data()), body.size()}; }
   };
 
+  static constexpr std::uint32_t kMinor = 44;  ///< Linux 6.16
+
   /// What the daemon says without being asked.
   struct Notice {
     int code = 0;  ///< fuse_notify_code
     Answer content;
-
-    /// The name in a FUSE_NOTIFY_INVAL_ENTRY.
-    std::string name() const {
-      const auto entry = content.as<fuse_notify_inval_entry_out>();
-      return content.text().substr(sizeof entry, entry.namelen);
-    }
   };
 
   FakeKernel() {
@@ -110,11 +106,11 @@ class FakeKernel {
   }
 
   /// Says hello as Linux does, with everything it can; `flags2` are the bits from 32 on, which
-  /// kernels before 5.17 did not have.
-  fuse_init_out say_hello(std::uint32_t flags2 = 0) {
+  /// kernels before 5.17 did not have; its protocol is 7.`minor`.
+  fuse_init_out say_hello(std::uint32_t flags2 = 0, std::uint32_t minor = kMinor) {
     fuse_init_in body{};
     body.major = FUSE_KERNEL_VERSION;
-    body.minor = FUSE_KERNEL_MINOR_VERSION;
+    body.minor = minor;
     body.max_readahead = 128 * 1024;
     body.flags = flags2 != 0 ? ~0U : ~0U & ~static_cast<std::uint32_t>(FUSE_INIT_EXT);
     body.flags2 = flags2;

@@ -31,8 +31,9 @@ class WireTest : public testing::Test {
   static constexpr std::size_t kMetadataThreads = 4;
   static constexpr std::size_t kTransferThreads = 4;
 
-  /// `device` and `flags2`: see FuseSession::serve_on() and FakeKernel::say_hello().
-  explicit WireTest(std::unique_ptr<fs::BackingDevice> device = nullptr, std::uint32_t flags2 = 0) {
+  /// `device`, `flags2`, `minor`: see FuseSession::serve_on() and FakeKernel::say_hello().
+  explicit WireTest(std::unique_ptr<fs::BackingDevice> device = nullptr, std::uint32_t flags2 = 0,
+                    std::uint32_t minor = FakeKernel::kMinor) {
     std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): cannot fail
     fake.open = [](fs::NodeId, int, FakeFiles::Stop) {
       return fs::Opened{.handle = std::make_unique<TestHandle>()};
@@ -45,7 +46,7 @@ class WireTest : public testing::Test {
         failure = std::current_exception();
       }
     });
-    hello = kernel.say_hello(flags2);
+    hello = kernel.say_hello(flags2, minor);
   }
 
   ~WireTest() override { end(); }

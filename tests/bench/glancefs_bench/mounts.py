@@ -24,10 +24,12 @@ def unmount(mount_point: str) -> None:
 class Mount:
     """The catalogue as files. With an empty cache, unless a directory with one is given."""
 
-    peaks: list[float] = []  # MiB, of every mount that has ended
+    peaks: list[float] = []  # MiB, of every mount that has ended, unless it is not counted
 
     def __init__(self, program: str, home: str, environment: dict[str, str], *options: str,
-                 cache_directory: str | None = None):
+                 cache_directory: str | None = None, limit: float = 30,
+                 counted: bool = True):
+        self._counted = counted
         self._mount_point = f"{home}/images"
         self._own_cache = None if cache_directory else f"{home}/mount-cache"
         os.makedirs(self._mount_point, exist_ok=True)
@@ -37,7 +39,7 @@ class Mount:
                                    "-o", ",".join(words), log=f"{home}/mount.log",
                                    environment=environment)
         try:
-            self._process.wait_until(lambda: os.path.ismount(self._mount_point))
+            self._process.wait_until(lambda: os.path.ismount(self._mount_point), limit)
         except BaseException:
             self.close()
             raise
@@ -80,7 +82,8 @@ class Mount:
 
     def close(self) -> None:
         try:
-            Mount.peaks.append(self.peak_memory())
+            if self._counted:
+                Mount.peaks.append(self.peak_memory())
         except (OSError, TypeError):
             pass  # it has ended by itself
         unmount(self._mount_point)
