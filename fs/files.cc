@@ -261,7 +261,7 @@ void Files::release(std::unique_ptr<Handle> handle) noexcept {
 void Files::abandon(std::unique_ptr<Handle> handle) noexcept {
   auto* file = dynamic_cast<UploadHandle*>(handle.get());
   if (file == nullptr) return release(std::move(handle));
-  if (file->writable) file->upload->close_writer();
+  if (file->writable) file->upload->abandon_writer();
 }
 
 }  // namespace glancefs::fs

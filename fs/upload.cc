@@ -144,8 +144,8 @@ bool Upload::unsent() const {
 void Upload::mark_whole() {
   spool_->sync();  // the long part, without the lock that stat(2) needs
   Lock lock(mutex_);
-  if (state_ != State::kWriting || writers_ > 0 || held_ || torn_) return;
-  if (record_.state != cache::SpoolState::kWriting) return;
+  if (state_ != State::kWriting || writers_ > 0 || abandoned_ || held_ || torn_) return;
+  if (record_.state != cache::SpoolState::kWriting || is_local_name(record_.name)) return;
   spool_->sync();
   record_.state = cache::SpoolState::kWaiting;
   save();
@@ -320,6 +320,13 @@ bool Upload::close_writer() {
   Lock lock(mutex_);
   changed_.notify_all();
   return --writers_ == 0;
+}
+
+void Upload::abandon_writer() {
+  Lock lock(mutex_);
+  changed_.notify_all();
+  --writers_;
+  abandoned_ = true;
 }
 
 bool Upload::has_writers() const {

@@ -71,8 +71,8 @@ class Upload {
   bool only_sized() const { return !spool_->has_data(); }
 
   /// No writer will come back: when this returns, everything written is durable and the journal
-  /// says that it is whole. Does nothing while somebody writes or an upload runs. Errors of the
-  /// disk.
+  /// says that it is whole. Does nothing where somebody wrote to the end or an upload runs. Errors
+  /// of the disk.
   void mark_whole();
   /// Keeps it here until somebody asks for its upload or writes it again. `why` is for people.
   void hold(const std::string& why);
@@ -134,6 +134,8 @@ class Upload {
   void open_writer();
   /// True: this was the last one.
   bool close_writer();
+  /// As close_writer(), by a mount that ends before its program did: what is here is not whole.
+  void abandon_writer();
   bool has_writers() const;
   /// Waits until nobody holds it open for writing; false: somebody still does after `limit`.
   bool wait_for_writers(std::chrono::milliseconds limit) const;
@@ -172,7 +174,7 @@ class Upload {
   std::optional<cache::SpoolVersion> seen_ GUARDED_BY(mutex_);
   std::optional<Torn> torn_ GUARDED_BY(mutex_);
   bool held_ GUARDED_BY(mutex_) = false;
-  bool moved_ GUARDED_BY(mutex_) = false;
+  bool abandoned_ GUARDED_BY(mutex_) = false;
   unsigned writers_ GUARDED_BY(mutex_) = 0;
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
   std::string import_news_ GUARDED_BY(mutex_);

@@ -1,0 +1,81 @@
+// Files that are not at Glance yet: their names and attributes, what a remount makes of them, and
+// those that fill an image which somebody else had queued.
+#include <filesystem>
+
+#include "client/http.h"
+#include "tests/fs/rig_test.h"
+
+namespace glancefs::fs {
+namespace {
+
+using client::Status;
+using Call = test::FakeImages::Call;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::exception_ptr http(client::Operation operation, int status) {
+  return std::make_exception_ptr(client::HttpError(operation, status, "DELETE", "no", "req-1"));
+}
+
+class UnsentFiles : public RigTest {
+ protected:
+  UnsentFiles() {
+    rig_.config.upload_delay = std::chrono::hours(1);
+    rig_.config.upload_pause = std::chrono::milliseconds(0);
+    rig_.start();
+  }
+  NodeId directory(const std::string& name = "private") { return rig_.directory_node(name); }
+  Opened create(const std::string& name) {
+    return files().create(directory(), name, O_RDWR | O_CREAT, kWriter, {}).second;
+  }
+  /// A file of its own or one that fills the image q, with some bytes and no program.
+  void leave(const std::string& name, int flags = O_RDWR) {
+    const NodeId node = rig_.node("private", name);
+    Opened file = node == 0 ? create(name) : files().open(node, flags, kWriter, {});
+    write(file, 0, "data");
+    files().release(std::move(file.handle));
+  }
+  void set(const std::string& name, const std::string& key, const std::string& value) {
+    files().set_xattr(rig_.node("private", name), "user.glance." + key, value, XattrMode::kSet, {});
+  }
+  void take(const std::string& name, const std::string& key) {
+    files().remove_xattr(rig_.node("private", name), "user.glance." + key, {});
+  }
+  std::string get(const std::string& name, const std::string& key) {
+    return files().xattr(rig_.node("private", name), "user.glance." + key).value_or("none");
+  }
+  int upload(const std::string& name, const std::string& parent = "private") {
+    const NodeId node = rig_.node(parent, name);
+    return errno_thrown(
+        [&] { files().set_xattr(node, "user.glancefs.upload", "1", XattrMode::kSet, {}); });
+  }
+  void queue_an_image() {
+    client::Image queued = queued_image();
+    queued.properties = {{"os_distro", "debian"}};
+    rig_.images.put(queued);
+    rig_.restart();
+  }
+  bool journal_is_empty() const { return std::filesystem::is_empty(rig_.directory / "state"); }
+};
+
+TEST_F(UnsentFiles, WhatSomebodyWroteToTheEndIsNotWhole) {
+  leave("a");
+  Opened again = files().open(rig_.node("private", "a"), O_RDWR, kWriter, {});
+  write(again, 0, "ha");
+  files().abandon(std::move(again.handle));
+  rig_.restart();
+  EXPECT_THAT(pending(), HasSubstr("unfinished"));
+  EXPECT_EQ(rig_.images.count(), 0U);
+}
+
+TEST_F(UnsentFiles, AnEmptyOneThatGotADotNameIsForgotten) {
+  files().release(create("a").handle);
+  files().rename(directory(), "a", directory(), ".a", 0, {});
+  rig_.restart();
+  EXPECT_THAT(rig_.names("private"), IsEmpty());
+  EXPECT_TRUE(journal_is_empty());
+}
+
+}  // namespace
+}  // namespace glancefs::fs
