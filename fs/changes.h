@@ -37,6 +37,7 @@ class Changes {
   Node changeable(NodeId node) const;
   void rename_upload(const Node& node, NodeId to, const std::string& image_name,
                      std::stop_token stop);
+  void remove_from_upload(const Node& node, const client::Change& change, std::stop_token stop);
   client::Change stores_change(std::string_view value, std::stop_token stop);
   void update(const Node& node, const std::vector<client::Change>& changes, std::stop_token stop);
 

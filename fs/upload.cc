@@ -27,8 +27,14 @@ client::Image image_of_record(const cache::SpoolRecord& record) {
       apply_change(image, {.key = key, .value = text});
       continue;
     }
-    const auto change = set_change(image, key, text);
-    if (change) apply_change(image, *change);
+    try {
+      const auto change = set_change(image, key, text);
+      if (change) apply_change(image, *change);
+    } catch (const std::system_error& error) {
+      // No reason to lose the bytes, nor not to mount.
+      log::error("{}/{}: the journal's {} is left out: {}", record.directory,
+                 log::printable(record.name), log::printable(key), error.what());
+    }
   }
   return image;
 }

@@ -59,6 +59,17 @@ class UnsentFiles : public RigTest {
   bool journal_is_empty() const { return std::filesystem::is_empty(rig_.directory / "state"); }
 };
 
+TEST_F(UnsentFiles, WhatWasTakenBackDoesNotStopTheNextMount) {
+  leave("a");
+  for (const std::string key : {"min_ram", "min_disk", "protected", "os_hidden"}) take("a", key);
+  set("a", "tags", "x");
+  take("a", "tags");
+  rig_.restart();
+  EXPECT_EQ(get("a", "min_ram"), "0");
+  EXPECT_EQ(get("a", "tags"), "none");
+  EXPECT_EQ(upload("a"), 0);
+}
+
 TEST_F(UnsentFiles, WhatSomebodyWroteToTheEndIsNotWhole) {
   leave("a");
   Opened again = files().open(rig_.node("private", "a"), O_RDWR, kWriter, {});
@@ -75,6 +86,19 @@ TEST_F(UnsentFiles, AnEmptyOneThatGotADotNameIsForgotten) {
   rig_.restart();
   EXPECT_THAT(rig_.names("private"), IsEmpty());
   EXPECT_TRUE(journal_is_empty());
+}
+
+TEST_F(UnsentFiles, APropertyIsTakenFromAFilledImageThereAndThen) {
+  queue_an_image();
+  leave("q");
+  take("q", "os_distro");
+  EXPECT_EQ(client::find_property(image("q").properties, "os_distro"), nullptr);
+  EXPECT_EQ(get("q", "os_distro"), "none");
+  set("q", "hw_disk_bus", "scsi");
+  take("q", "hw_disk_bus");  // Glance has not heard of it
+  EXPECT_EQ(upload("q"), 0);
+  EXPECT_EQ(get("q", "os_distro"), "none");
+  EXPECT_EQ(get("q", "hw_disk_bus"), "none");
 }
 
 }  // namespace
