@@ -159,6 +159,7 @@ void Uploads::run(const std::shared_ptr<Upload>& upload, const std::stop_token& 
     image = publisher_.publish(*upload, tree_.common_hash_algorithm(), stop);
     check_valid(*upload, image);
   } catch (...) {
+    follow_id(upload, former_id);  // before those are told who wait for its end
     upload->fail(describe(std::current_exception()));
     throw;
   }
@@ -166,6 +167,15 @@ void Uploads::run(const std::shared_ptr<Upload>& upload, const std::stop_token& 
   apply_later(*upload, image, stop);  // before the journal forgets them
   complete(upload, former_id, image);
   apply_later(*upload, image, stop);  // what came in between
+}
+
+// A try that failed may have taken another id, which the next one begins with.
+void Uploads::follow_id(const std::shared_ptr<Upload>& upload, const std::string& former_id) {
+  const std::string id = upload->id();
+  if (id == former_id) return;
+  tree_.erase(former_id);
+  tree_.put(std::make_shared<const client::Image>(upload->image()), upload);
+  failures_.remember(node_of_image(id), std::current_exception());
 }
 
 // What happened while it was sent, too late to be noticed on its way.

@@ -92,6 +92,7 @@ class Uploads {
   void drop(cache::Spool& spool, const std::string& why);
   void expire(const std::shared_ptr<Upload>& upload);
   void run(const std::shared_ptr<Upload>& upload, const std::stop_token& stop);
+  void follow_id(const std::shared_ptr<Upload>& upload, const std::string& former_id);
   void check_valid(Upload& upload, const client::Image& image);
   void complete(const std::shared_ptr<Upload>& upload, const std::string& former_id,
                 const client::Image& image);

@@ -88,6 +88,22 @@ TEST_F(UnsentFiles, AnEmptyOneThatGotADotNameIsForgotten) {
   EXPECT_TRUE(journal_is_empty());
 }
 
+TEST_F(UnsentFiles, HaveOneNameAfterEachFailure) {
+  const auto quota = http(client::Operation::kUpload, 413);
+  leave("a");
+  for (int i = 0; i < 3; ++i) {
+    rig_.images.fail(Call::kUpload, quota);
+    EXPECT_EQ(upload("a"), EDQUOT);
+    EXPECT_THAT(rig_.names("private"), ElementsAre("a"));
+  }
+  const auto why = files().xattr(rig_.node("private", "a"), "user.glancefs.error");
+  EXPECT_THAT(why.value_or(""), HasSubstr("413"));
+  files().rename(directory(), "a", directory(), "b", 0, {});
+  EXPECT_THAT(rig_.names("private"), ElementsAre("b"));
+  EXPECT_EQ(upload("b"), 0);
+  EXPECT_THAT(rig_.names("private"), ElementsAre("b"));
+}
+
 TEST_F(UnsentFiles, APropertyIsTakenFromAFilledImageThereAndThen) {
   queue_an_image();
   leave("q");
