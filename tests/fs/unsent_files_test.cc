@@ -117,5 +117,26 @@ TEST_F(UnsentFiles, APropertyIsTakenFromAFilledImageThereAndThen) {
   EXPECT_EQ(get("q", "hw_disk_bus"), "none");
 }
 
+TEST_F(UnsentFiles, StayWhereGlanceRefusesToDeleteTheFilledImage) {
+  queue_an_image();
+  leave("q");
+  rig_.images.fail(Call::kRemove, http(client::Operation::kRemove, 403));
+  EXPECT_EQ(errno_thrown([&] { files().unlink(directory(), "q", {}); }), EACCES);
+  EXPECT_THAT(pending(), HasSubstr("private/q"));
+  EXPECT_EQ(rig_.read_all(rig_.node("private", "q")), "data");
+  EXPECT_EQ(upload("q"), 0);
+  EXPECT_EQ(image("q").status, Status::kActive);
+}
+
+TEST_F(UnsentFiles, GoWithAFilledImageThatIsGoneAlready) {
+  queue_an_image();
+  leave("q");
+  rig_.images.erase(image("q").id);
+  files().unlink(directory(), "q", {});
+  EXPECT_THAT(rig_.names("private"), IsEmpty());
+  EXPECT_THAT(pending(), IsEmpty());
+  EXPECT_TRUE(journal_is_empty());
+}
+
 }  // namespace
 }  // namespace glancefs::fs
