@@ -195,16 +195,18 @@ void Upload::move(NodeId directory, const std::string& name, bool whole) {
   if (!visibility) throw_errno(EPERM, "images live in the four directories of visibility");
   record_.directory = client::to_string(*visibility);
   record_.name = escape_name(name);
+  if (found_) {  // its record has another name, which only what was set here replaces
+    auto& properties = record_.properties;
+    std::erase_if(properties, [](const auto& property) {
+      return property.first == "name" || property.first == "visibility";
+    });
+    properties.emplace_back("name", name);
+    properties.emplace_back("visibility", record_.directory);
+  }
   if (whole) record_.state = cache::SpoolState::kWaiting;
   save();
   image_.visibility = *visibility;
   image_.name = name;
-  moved_ = true;
-}
-
-bool Upload::moved() const {
-  Lock lock(mutex_);
-  return moved_;
 }
 
 void Upload::begin() {

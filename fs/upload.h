@@ -89,7 +89,6 @@ class Upload {
   /// Another name and directory. EBUSY while an upload runs. `whole`: the new name says that nobody
   /// will write any more, and the journal learns both at once.
   void move(NodeId directory, const std::string& name, bool whole);
-  bool moved() const;
 
   /// Begins an upload: no writes until finish() or fail(). EBUSY: one runs already, or it is held;
   /// EPERM: the image is complete; ESTALE: the file has been removed; the errno of a write that

@@ -104,6 +104,16 @@ TEST_F(UnsentFiles, HaveOneNameAfterEachFailure) {
   EXPECT_THAT(rig_.names("private"), ElementsAre("b"));
 }
 
+TEST_F(UnsentFiles, TheNewNameOfAFilledImageSurvivesARemount) {
+  queue_an_image();
+  leave("q");
+  files().rename(directory(), "q", directory(), "r", 0, {});
+  rig_.restart();
+  EXPECT_EQ(upload("r"), 0);
+  EXPECT_EQ(image("r").status, Status::kActive);
+  EXPECT_THAT(rig_.names("private"), ElementsAre("r"));
+}
+
 TEST_F(UnsentFiles, APropertyIsTakenFromAFilledImageThereAndThen) {
   queue_an_image();
   leave("q");
