@@ -93,7 +93,7 @@ void Changes::rename(NodeId from, std::string_view name, NodeId to, std::string_
 void Changes::rename_upload(const Node& node, NodeId to, const std::string& image_name,
                             std::stop_token stop) {
   Upload& upload = *node.upload;
-  const bool named = upload.is_local() && !is_local_name(image_name);
+  const bool named = upload.is_local() && !is_local_name(escape_name(image_name));
   const bool whole = named && !upload.has_writers() && upload.dirty() && !upload.held();
   upload.move(to, image_name, whole);
   tree_.put(std::make_shared<const client::Image>(upload.image()), node.upload);

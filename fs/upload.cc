@@ -61,7 +61,7 @@ std::string Upload::id() const {
 
 bool Upload::is_local() const {
   Lock lock(mutex_);
-  return is_local_name(image_.name.value_or(""));
+  return is_local_name(record_.name);
 }
 
 Upload::State Upload::state() const {

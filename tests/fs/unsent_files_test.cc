@@ -59,6 +59,14 @@ class UnsentFiles : public RigTest {
   bool journal_is_empty() const { return std::filesystem::is_empty(rig_.directory / "state"); }
 };
 
+TEST_F(UnsentFiles, OnlyFileNamesThatBeginWithADotStay) {
+  rig_.copy_in("private", "%2Eglancefs", "data");
+  EXPECT_EQ(image(".glancefs").status, Status::kActive);
+  leave(".tmp");
+  files().rename(directory(), ".tmp", directory(), "%2E%2E", 0, {});
+  EXPECT_EQ(image("..").status, Status::kActive);
+}
+
 TEST_F(UnsentFiles, WhatWasTakenBackDoesNotStopTheNextMount) {
   leave("a");
   for (const std::string key : {"min_ram", "min_disk", "protected", "os_hidden"}) take("a", key);
