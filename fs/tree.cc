@@ -53,10 +53,11 @@ bool Tree::is_ours(const client::Image& image) const {
   return config_.project_id.empty() || image.owner == config_.project_id;
 }
 
-// 0: in no directory. An administrator's listing holds every project's images; those that only
-// their own projects should see are left out, for they would look like ours.
-NodeId Tree::place(const client::Image& image) const {
-  if (image.hidden && !config_.show_hidden) return 0;
+// 0: in no directory. What is being written is where its program put it. An administrator's listing
+// holds every project's images; those that only their own projects should see are left out, for
+// they would look like ours.
+NodeId Tree::place(const client::Image& image, bool being_written) const {
+  if (image.hidden && !config_.show_hidden && !being_written) return 0;
   const bool restricted = image.visibility == client::Visibility::kPrivate ||
                           image.visibility == client::Visibility::kShared;
   if (restricted && config_.is_admin && !is_ours(image)) return 0;
@@ -125,7 +126,7 @@ void Tree::set(client::ImagePtr image, std::shared_ptr<Upload> upload, Time now)
   const NodeId id = number(image->id);
   Item& item = items_[id];
   const bool is_new = item.node.id == 0;
-  const NodeId directory = place(*image);
+  const NodeId directory = place(*image, upload != nullptr);
   const bool nameless = !image->name || image->name->empty();
   std::string key = nameless ? image->id : escape_name(*image->name);
   if (!is_new && (item.directory != directory || item.key != key)) unlink(item);

@@ -103,7 +103,7 @@ class Tree {
   using Group = std::vector<NodeId>;
   using Groups = std::unordered_map<std::string, Group>;
 
-  NodeId place(const client::Image& image) const;
+  NodeId place(const client::Image& image, bool being_written) const;
   bool is_ours(const client::Image& image) const;
   NodeId number(std::string_view id) const REQUIRES(mutex_);
   void set(client::ImagePtr image, std::shared_ptr<Upload> upload, Time now) REQUIRES(mutex_);

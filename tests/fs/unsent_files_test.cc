@@ -67,6 +67,17 @@ TEST_F(UnsentFiles, OnlyFileNamesThatBeginWithADotStay) {
   EXPECT_EQ(image("..").status, Status::kActive);
 }
 
+TEST_F(UnsentFiles, AreListedAlsoIfTheImageWillBeHidden) {
+  leave("a");
+  set("a", "os_hidden", "true");
+  EXPECT_THAT(rig_.names("private"), ElementsAre("a"));
+  files().rename(directory(), "a", directory(), "b", 0, {});
+  EXPECT_THAT(rig_.names("private"), ElementsAre("b"));
+  EXPECT_EQ(upload("b"), 0);
+  EXPECT_TRUE(image("b").hidden);
+  EXPECT_THAT(rig_.names("private"), IsEmpty());
+}
+
 TEST_F(UnsentFiles, WhatWasTakenBackDoesNotStopTheNextMount) {
   leave("a");
   for (const std::string key : {"min_ram", "min_disk", "protected", "os_hidden"}) take("a", key);
