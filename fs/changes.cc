@@ -151,6 +151,12 @@ void Changes::set_xattr(NodeId node, std::string_view name, std::string_view val
   const std::optional<client::Change> change =
       stores ? stores_change(value, stop) : set_change(image, key, value);
   if (!change) return;
+  const bool places = key == "name" || key == "visibility";
+  if (known.upload && places && known.upload->state() != Upload::State::kUploading) {
+    client::Image after = image;
+    apply_change(after, *change);
+    return rename_upload(known, directory_of(after.visibility), after.name.value_or(""), stop);
+  }
   if (known.upload) {
     const std::string text = stores ? std::get<std::string>(*change->value) : std::string(value);
     uploads_.formats().check_word(key, value);
