@@ -198,8 +198,8 @@ void Uploads::complete(const std::shared_ptr<Upload>& upload, const std::string&
   settlements_.expect(upload);
   if (former_id != image.id) tree_.erase(former_id);
   tree_.put(std::make_shared<const client::Image>(image));
+  forget(*upload);  // before those are told who wait for its end
   upload->finish(image);
-  forget(*upload);
   settlements_.settle(upload, ending_.get_token());
 }
 
