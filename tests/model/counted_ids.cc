@@ -35,7 +35,7 @@ extern "C" ssize_t getrandom(void* into, std::size_t size, unsigned flags) noexc
   if (!counting || size != kIdSize) return ::syscall(SYS_getrandom, into, size, flags);
   const std::uint32_t number = ++count;
   std::array<unsigned char, kIdSize> bytes{};
-  store(bytes.data(), 0x10000000U + number / 2);
+  store(bytes.data(), 0x10000000U + number / 4);
   store(bytes.data() + 12, number);
   std::memcpy(into, bytes.data(), size);
   return static_cast<ssize_t>(size);

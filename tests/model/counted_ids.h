@@ -1,5 +1,5 @@
 // Makes client::new_uuid() count instead of throwing dice, so that a run can be repeated: a later
-// id is greater, and two and two share their first eight digits.
+// id is greater, and four share their first eight digits.
 #pragma once
 
 namespace glancefs::model {

@@ -12,10 +12,10 @@ namespace {
 
 constexpr std::uint32_t kScramble = 2654435761U;
 
-// Two and two share their first eight digits; their order is none.
+// Four share their first eight digits; their order is none.
 std::string id_of(int number) {
   const auto value = static_cast<std::uint32_t>(number);
-  return fmt::format("{:08x}-0000-4000-8000-0000{:08x}", ((value / 2) * kScramble) | 0x80000000U,
+  return fmt::format("{:08x}-0000-4000-8000-0000{:08x}", ((value / 4) * kScramble) | 0x80000000U,
                      value * kScramble);
 }
 
@@ -56,10 +56,10 @@ Operation invent_made(Inventor& in) {
   op.verb = "make";
   op.number = in.number();
   op.to_directory = in.any_of(std::array{"private", "shared", "community", "public"});
-  op.name = possible_name(in);
+  op.name = in.sometimes(2) ? "a" : possible_name(in);
   if (in.sometimes(12)) op.name = in.any_of(std::array{"", ".", "..", ".glancefs", "a/b", "50%"});
   if (in.sometimes(20)) op.name = std::string(85, 'n') + "/" + std::string(160, 'm') + ".qcow2";
-  op.directory = in.any_of(std::array{"ours", "other", "third", "ours"});
+  op.directory = in.any_of(std::array{"ours", "other", "third"});
   op.key = in.any_of(std::array{"accepted", "pending", "none"});
   op.value = in.any_of(std::array{"active", "active", "queued", "hidden", "protected", "tagged"});
   op.seed = in.below(1U << 30U);

@@ -41,6 +41,7 @@ Outcome Model::open(const Operation& op, const Outcome& seen) {
   local.wanted.visibility = op.directory;
   local.wanted.owner = project_;
   local.wanted.id = seen.id;
+  local.wanted.created_at = std::chrono::system_clock::now();
   files[op.number] = {.id = seen.id, .truth = {}, .seen = {}, .local = op.number};
   locals[op.number] = local;
   open_local(op.number, op);
@@ -139,6 +140,8 @@ Outcome Model::read(const Operation& op) {
   const Handle& handle = open_slot(op);
   if (!handle.readable) return {.error = EBADF};
   if (handle.local != 0) {
+    // The kernel asks for the size before it reads, and a file that is removed has none.
+    if (one_program_ && locals.at(handle.local).removed && choose()) return {.error = ESTALE};
     return {.error = 0, .data = part(locals.at(handle.local).bytes, op.offset, op.size)};
   }
   File& file = files.at(handle.file);
@@ -203,7 +206,7 @@ void Model::take_up(int number, Local& local) {
   image.name = local.wanted.name.value_or("");
   image.visibility = local.wanted.visibility;
   image.owner = project_;
-  image.created_at = local.wanted.created_at;
+  image.created_at = std::chrono::system_clock::now();
   for (const auto& [key, text] : here) {
     if (key == "stores") continue;
     set_field(image, key, text);

@@ -37,6 +37,7 @@ std::optional<Failure> repeat(const World::Maker& make, const Script& script) {
                      *std::move(wrong)};
     }
   }
+  if (auto wrong = world.finish()) return Failure{script, *std::move(wrong)};
   return std::nullopt;
 }
 

@@ -93,7 +93,7 @@ const std::vector<Verb>& table() {
       {"refresh", 8, invent_refresh,
        [](World& w, Op) { return Outcome{.error = tried(w).refresh()}; },
        [](Model& m, Op op, const Outcome&) { return m.refresh(op); }, always},
-      {"remount", 2, invent_remount,
+      {"remount", 4, invent_remount,
        [](World& w, Op op) {
          return Outcome{.error = 0, .data = {}, .id = tried(w).remount(op.value)};
        },

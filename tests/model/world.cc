@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "tests/model/file_names.h"
 #include "tests/model/verbs.h"
 
 namespace glancefs::model {
@@ -153,6 +154,18 @@ std::string World::compare(Model& next) {
   return wrong;
 }
 
+// Whether a file that the model misses is the one that the mount shows with this id.
+bool World::may_be(const Model& next, int number, const std::string& id) const {
+  const Image& image = next.shown(number);
+  const std::string key = escaped(image.name.value_or(""));
+  const std::string directory = image.visibility + "/";
+  const auto record = records_.find(id);
+  if (record != records_.end()) {
+    return record->second.name == image.name && record->second.visibility == image.visibility;
+  }
+  return tree_.contains(directory + key) || tree_.contains(directory + alias(key, id.substr(0, 8)));
+}
+
 // Ids that had to be chosen anew, times and hashes.
 std::string World::adopt(Model& next) {
   std::vector<std::string> unknown;
@@ -166,11 +179,14 @@ std::string World::adopt(Model& next) {
   }
   for (auto& [number, file] : next.files) {
     const bool there = file.seen || file.local != 0;
-    if (!there || tree_.contains(".glancefs/by-id/" + file.id) || unknown.size() != 1) continue;
-    file.id = unknown.front();
+    if (!there || tree_.contains(".glancefs/by-id/" + file.id)) continue;
+    const auto found = std::ranges::find_if(
+        unknown, [&](const std::string& id) { return may_be(next, number, id); });
+    if (found == unknown.end()) continue;
+    file.id = *found;
     if (file.truth) file.truth->image.id = file.id;
     if (file.local != 0) next.locals.at(file.local).wanted.id = file.id;
-    unknown.clear();
+    unknown.erase(found);
   }
   std::string wrong;
   for (auto& [number, file] : next.files) {

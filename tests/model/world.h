@@ -32,6 +32,7 @@ class World {
   /// Whether `next` is what is there now; else why not. Takes over what only the cloud decides.
   std::string compare(Model& next);
   std::string adopt(Model& next);
+  bool may_be(const Model& next, int number, const std::string& id) const;
   std::string compare_cloud(Model& next);
   bool same_bytes(const Bytes& wanted, const std::shared_ptr<const devcloud::Blob>& found);
 
