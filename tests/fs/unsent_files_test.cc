@@ -23,6 +23,7 @@ class UnsentFiles : public RigTest {
   UnsentFiles() {
     rig_.config.upload_delay = std::chrono::hours(1);
     rig_.config.upload_pause = std::chrono::milliseconds(0);
+    rig_.config.recover = Recover::kKeep;  // no mount sends what a test has not asked for
     rig_.start();
   }
   NodeId directory(const std::string& name = "private") { return rig_.directory_node(name); }
