@@ -218,6 +218,7 @@ std::optional<Node> Tree::find(NodeId directory, std::string_view name) const {
 std::optional<Node> Tree::find_alias(const Groups& groups, std::string_view name) const {
   const auto digits = alias_id(name);
   if (!digits) return std::nullopt;
+  const Item* found = nullptr;
   for (const auto& [key, group] : groups) {
     // An alias shares the beginning of the key, unless the name was cut to make room.
     if (!name.starts_with(std::string_view(key).substr(0, std::min(key.size(), name.size() / 2)))) {
@@ -227,12 +228,13 @@ std::optional<Node> Tree::find_alias(const Groups& groups, std::string_view name
       const Item& candidate = items_.at(id);
       const std::string& image_id = candidate.node.image->id;
       if (!image_id.starts_with(*digits)) continue;
-      if (name == alias_name(key, image_id) || name == long_alias_name(key, image_id)) {
-        return candidate.node;
-      }
+      if (name != alias_name(key, image_id) && name != long_alias_name(key, image_id)) continue;
+      // Strangers choose their images' ids: eight digits that are not unique lead nowhere.
+      if (found != nullptr) return std::nullopt;
+      found = &candidate;
     }
   }
-  return std::nullopt;
+  return found != nullptr ? std::optional(found->node) : std::nullopt;
 }
 
 std::optional<Node> Tree::node(NodeId id) const {

@@ -109,13 +109,16 @@ int Model::find(const std::string& directory, const std::string& name) const {
   }
   if (const int best = winner(group(directory, name))) return best;
   const std::string digits = alias_digits(name);
+  int by_alias = 0;
   for (const auto& [number, file] : files) {
     if (directory.empty() || directory_of(number) != directory) continue;
     if (file.id == name) return number;
     if (digits.empty() || !file.id.starts_with(digits)) continue;
-    if (name == alias(key_of(number), digits)) return number;
+    if (name != alias(key_of(number), digits)) continue;
+    if (by_alias != 0) return 0;  // eight digits that are not unique lead nowhere
+    by_alias = number;
   }
-  return 0;
+  return by_alias;
 }
 
 // A name that is not known is asked for, at most once a second.
