@@ -54,6 +54,10 @@ void ChangeRecorder::ways_end(const TreeItem& item, bool directory_too) {
   if (directory_too) add_name(item.directory, id);
 }
 
+void ChangeRecorder::way_ends(NodeId directory, std::string alias) {
+  add_name(directory, std::move(alias));
+}
+
 void ChangeRecorder::exists_changed(const std::string& id) {
   if (!watched_) return;
   directories_.insert(kByIdNode);

@@ -29,6 +29,8 @@ class ChangeRecorder {
   /// The ways that are not listed lead no more to `item`, which has this name still;
   /// `directory_too`: it leaves the directory as well.
   void ways_end(const TreeItem& item, bool directory_too);
+  /// As ways_end(), of the alias with eight digits alone.
+  void way_ends(NodeId directory, std::string alias);
   /// The image has come into being or is gone.
   void exists_changed(const std::string& id);
   void attributes_changed(NodeId node);

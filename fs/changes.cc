@@ -87,6 +87,12 @@ void Changes::set_xattr(NodeId node, std::string_view name, std::string_view val
   const std::optional<client::Change> change =
       stores ? stores_change(value, stop) : set_change(image, key, value);
   if (!change) return;
+  const bool places = key == "name" || key == "visibility";
+  if (known.upload && places && known.upload->state() != Upload::State::kUploading) {
+    client::Image after = image;
+    apply_change(after, *change);
+    return renames_.move_upload(known, after, stop);
+  }
   if (known.upload) {
     const std::string text = stores ? std::get<std::string>(*change->value) : std::string(value);
     uploads_.formats().check_word(key, value);
@@ -106,8 +112,26 @@ void Changes::remove_xattr(NodeId node, std::string_view name, std::stop_token s
   const bool stores = known.upload && key == kStoresKey && field_text(image, key);
   const client::Change change =
       stores ? client::Change{.key = std::string(key), .value = {}} : remove_change(image, key);
-  if (known.upload) return known.upload->apply(change, key, {});
+  if (known.upload) return remove_from_upload(known, change, std::move(stop));
   update(known, {change}, std::move(stop));
+}
+
+// The journal keeps what was set. What somebody else's queued image has must go there and then.
+void Changes::remove_from_upload(const Node& node, const client::Change& change,
+                                 std::stop_token stop) {
+  Upload& upload = *node.upload;
+  const bool at_glance = upload.found() && !change.value && change.key != kStoresKey;
+  if (at_glance && upload.state() != Upload::State::kUploading) {
+    try {
+      images_.update(upload.id(), {change}, std::move(stop));
+    } catch (const client::HttpError& error) {
+      // It was only set here, or the image is gone.
+      if (error.status() != 409 && error.status() != 404) throw;
+    }
+  }
+  client::Image after = upload.image();
+  apply_change(after, change);
+  upload.apply(change, change.key, field_text(after, change.key).value_or(""));
 }
 
 }  // namespace glancefs::fs

@@ -97,9 +97,9 @@ NodeId Directories::home(const client::Image& image) const {
   return Projects::part(project, image.visibility);
 }
 
-NodeId Directories::place(const client::Image& image) const {
+NodeId Directories::place(const client::Image& image, bool being_written) const {
   const NodeId directory = home(image);
-  const bool listed = !image.hidden || config_.show_hidden;
+  const bool listed = !image.hidden || config_.show_hidden || being_written;
   return listed || directory == 0 ? directory : unlisted(directory);
 }
 

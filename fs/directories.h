@@ -45,8 +45,8 @@ class Directories {
   /// The directory `image` belongs to, also when it is hidden; 0: none.
   NodeId home(const client::Image& image) const;
   /// The directory that lists `image`, unlisted(home()) when none does because it is hidden; 0: it
-  /// belongs to none.
-  NodeId place(const client::Image& image) const;
+  /// belongs to none. What is being written is where its program put it, hidden or not.
+  NodeId place(const client::Image& image, bool being_written) const;
 
   /// An image has appeared in the directory that place() told, or left it.
   void enter(NodeId directory, const client::Image& image);

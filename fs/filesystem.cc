@@ -95,8 +95,8 @@ struct Filesystem::Parts {
              .watch = {.poll_interval = config.upload_pause, .patience = config.import_patience}},
             images, tree, uploads.formats(), failures),
         files(config, tree, catalogue, fetcher, uploads, control),
-        changes(config, images, tree, turns, uploads),
         renames(config, images, tree, turns, uploads),
+        changes(config, images, tree, turns, uploads, renames),
         warm_up(fetcher, failures),
         local_xattrs(config, tree, catalogue, fetcher, warm_up, uploads, web_imports, store,
                      failures) {
@@ -190,8 +190,8 @@ struct Filesystem::Parts {
   WebImports web_imports;
   Files files;
   OpenNodes open_nodes;
-  Changes changes;
   Renames renames;
+  Changes changes;
   WarmUp warm_up;
   LocalXattrs local_xattrs;
   mutable Mutex read_mode_mutex;

@@ -96,15 +96,13 @@ bool NameIndex::is_contested(const NameGroup& group) {
   return false;
 }
 
-TreeItem* NameIndex::alias(std::string_view name, std::string_view digits) {
-  const std::uint32_t value = digits_of(digits);
-  Contest contest;
+void NameIndex::add_by_alias(std::string_view name, std::vector<const TreeItem*>& found) const {
+  const std::uint32_t value = digits_of(name.substr(name.size() - kDigits));
   for (auto at = by_digits_.lower_bound({value, nullptr});
        at != by_digits_.end() && at->first == value; ++at) {
-    TreeItem& item = *at->second;
-    if (alias_name(*item.group->key, item.node.image->id) == name) contest.enter(item);
+    const TreeItem& item = *at->second;
+    if (alias_name(*item.group->key, item.node.image->id) == name) found.push_back(&item);
   }
-  return contest.winner();
 }
 
 std::string NameIndex::name_of(const TreeItem& item) {

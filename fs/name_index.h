@@ -55,9 +55,8 @@ class NameIndex {
   TreeItem* plain(std::string_view key);
   /// Whether somebody waits for the name of `group`, see Node::contested.
   static bool is_contested(const NameGroup& group);
-  /// Who is meant by "NAME~<eight digits>", whether or not it is listed so; null: nobody, or
-  /// several strangers.
-  TreeItem* alias(std::string_view name, std::string_view digits);
+  /// Appends to `found` all who may be meant by the alias "NAME~<eight digits>", listed so or not.
+  void add_by_alias(std::string_view name, std::vector<const TreeItem*>& found) const;
   /// The name under which an item is listed.
   std::string name_of(const TreeItem& item);
   /// The one other item whose first eight digits are those of `item`, while there is just one: its

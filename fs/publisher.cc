@@ -222,7 +222,7 @@ class Publisher::Attempt {
     // Formats can only be set before the data comes.
     if (!known.disk_format) want("disk_format", *wanted_.disk_format);
     if (!known.container_format) want("container_format", *wanted_.container_format);
-    if (!upload_.found() || upload_.moved()) {
+    if (!upload_.found()) {
       want("name", wanted_.name.value_or(""));
       want("visibility", std::string(to_string(wanted_.visibility)));
     }

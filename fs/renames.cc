@@ -100,7 +100,13 @@ void Renames::rename(NodeId from, std::string_view name, NodeId to, std::string_
   const auto target = tree_.find(to, new_name);
   if (target && target->id == node.id) return;
   const Place goal = place(to, new_name, flags);
-  if (node.upload) return rename_upload(node, goal, std::move(stop));
+  if (node.upload) {
+    return rename_upload(node,
+                         {.visibility = goal.visibility,
+                          .name = goal.name,
+                          .replaces = goal.holder ? goal.holder->image->id : ""},
+                         std::move(stop));
+  }
   check_ours(node);
   rename_image(node, goal, std::move(stop));
 }
@@ -140,16 +146,12 @@ void Renames::rename_image(const Node& node, const Place& place, std::stop_token
 
 // rsync writes ".NAME.XXXXXX" and then gives it its name: that is the moment the file is whole, and
 // the last one at which an error reaches the program.
-void Renames::rename_upload(const Node& node, const Place& place, std::stop_token stop) {
+void Renames::rename_upload(const Node& node, const Upload::Place& place, std::stop_token stop) {
   Upload& upload = *node.upload;
-  const bool named = upload.is_local() && !is_local_name(place.name);
+  const bool named = upload.is_local() && !is_local_name(escape_name(place.name));
   const bool whole = named && !upload.has_writers() && upload.dirty() && !upload.held();
   const Upload::Place former = upload.place();
-  uploads_.move(node.upload,
-                {.visibility = place.visibility,
-                 .name = place.name,
-                 .replaces = place.holder ? place.holder->image->id : ""},
-                whole);
+  uploads_.move(node.upload, place, whole);
   if (!named) return;
   try {
     if (whole || (upload.dirty() && upload.wait_for_writers(Uploads::kReleaseTime))) {
@@ -161,6 +163,12 @@ void Renames::rename_upload(const Node& node, const Place& place, std::stop_toke
     std::rethrow_exception(reason);
   }
   uploads_.publish_later(node.upload);
+}
+
+void Renames::move_upload(const Node& node, const Image& image, std::stop_token stop) {
+  rename_upload(node,
+                {.visibility = image.visibility, .name = image.name.value_or(""), .replaces = {}},
+                std::move(stop));
 }
 
 }  // namespace glancefs::fs

@@ -29,6 +29,10 @@ class Renames {
   void rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
               unsigned flags, std::stop_token stop);
 
+  /// A file being written, to where name and visibility of `image` say. Nobody has to make room: no
+  /// image is replaced. Throws as rename().
+  void move_upload(const Node& node, const client::Image& image, std::stop_token stop);
+
  private:
   /// Where something is to go.
   struct Place {
@@ -46,7 +50,7 @@ class Renames {
   client::Image update(const std::string& id, const std::vector<client::Change>& changes,
                        std::stop_token stop);
   void rename_image(const Node& node, const Place& place, std::stop_token stop);
-  void rename_upload(const Node& node, const Place& place, std::stop_token stop);
+  void rename_upload(const Node& node, const Upload::Place& place, std::stop_token stop);
   void check_ours(const Node& node) const;
 
   const Config& config_;

@@ -14,6 +14,11 @@ std::string key_of(const client::Image& image) {
   return !image.name || image.name->empty() ? image.id : escape_name(*image.name);
 }
 
+bool is_short_alias(std::string_view name) {
+  const auto id = alias_id(name);
+  return id && !client::is_uuid(*id);
+}
+
 // Whether it may make a difference to who of several has their common name.
 bool other_rank(const Node& before, const Node& now) {
   return before.ours != now.ours || (before.upload != nullptr) != (now.upload != nullptr) ||
@@ -205,7 +210,7 @@ TreeItem& Tree::listed(const client::ImagePtr& image, Time begun, ChangeRecorder
 
 TreeItem& Tree::set(Node node, ChangeRecorder& changes) {
   node.ours = places_.is_ours(*node.image);
-  const NodeId directory = places_.place(*node.image);
+  const NodeId directory = places_.place(*node.image, node.upload != nullptr);
   TreeItem& item = items_[node.id];
   node.behind = item.node.behind && node.upload != nullptr;
   const bool is_new = item.node.id == 0;
@@ -258,6 +263,11 @@ void Tree::join(TreeItem& item, NodeId directory, std::string key, ChangeRecorde
   item.directory = directory;
   if (directory == 0) return;
   const bool listed = !is_unlisted(places_, directory);
+  // The digits that were another's alone are so no more.
+  const std::string alias = alias_name(key, item.node.image->id);
+  if (!meant_by(listed ? directory : unlisted(directory), alias).empty()) {
+    changes.way_ends(directory, alias);
+  }
   if (listed) changes.joins(directory, key, item);
   directories_[directory].add(item, std::move(key));
   if (listed) mark_changed(directory);
@@ -286,8 +296,12 @@ std::optional<Node> Tree::find(NodeId directory, std::string_view name) const {
     const TreeItem* found = client::is_uuid(name) ? item(number(name)) : nullptr;
     return found != nullptr ? std::optional(found->node) : std::nullopt;
   }
-  const std::optional<Node> listed = find_in(directory, name);
   // A name that only an id can have leads to a hidden image, too.
+  if (is_short_alias(name)) {
+    const TreeItem* found = by_alias(directory, name);
+    return found != nullptr ? std::optional(found->node) : std::nullopt;
+  }
+  const std::optional<Node> listed = find_in(directory, name);
   if (listed || (!client::is_uuid(name) && !alias_id(name))) return listed;
   return find_in(unlisted(directory), name);
 }
@@ -300,21 +314,40 @@ std::optional<Node> Tree::find_in(NodeId directory, std::string_view name) const
     node.contested = NameIndex::is_contested(*plain->group);
     return node;
   }
-  const TreeItem* found = by_its_id(directory, index->second, name);
+  const TreeItem* found = by_its_id(directory, name);
   return found != nullptr ? std::optional(found->node) : std::nullopt;
 }
 
-// A UUID and "NAME~<digits>" always lead to the image, whether or not it is listed so.
-const TreeItem* Tree::by_its_id(NodeId directory, NameIndex& index, std::string_view name) const {
+// A UUID and "NAME~UUID" always lead to the image, whether or not it is listed so.
+const TreeItem* Tree::by_its_id(NodeId directory, std::string_view name) const {
   const bool plain = client::is_uuid(name);
-  const auto digits = plain ? std::string(name) : alias_id(name);
-  if (!digits) return nullptr;
-  if (!client::is_uuid(*digits)) return index.alias(name, *digits);
-  const TreeItem* found = item(number(*digits));
-  if (found == nullptr || found->directory != directory || found->node.image->id != *digits) {
+  const auto id = plain ? std::string(name) : alias_id(name);
+  if (!id || !client::is_uuid(*id)) return nullptr;
+  const TreeItem* found = item(number(*id));
+  if (found == nullptr || found->directory != directory || found->node.image->id != *id) {
     return nullptr;
   }
-  return plain || long_alias_name(*found->group->key, *digits) == name ? found : nullptr;
+  return plain || long_alias_name(*found->group->key, *id) == name ? found : nullptr;
+}
+
+std::vector<const TreeItem*> Tree::meant_by(NodeId directory, std::string_view alias) const {
+  std::vector<const TreeItem*> found;
+  for (const NodeId place : {directory, unlisted(directory)}) {
+    const auto index = directories_.find(place);
+    if (index != directories_.end()) index->second.add_by_alias(alias, found);
+  }
+  return found;
+}
+
+// "NAME~<eight digits>" leads to the image, whether or not it is listed so. Strangers choose their
+// images' ids: digits that are not unique lead nowhere, but to the one that is listed so.
+const TreeItem* Tree::by_alias(NodeId directory, std::string_view alias) const {
+  const std::vector<const TreeItem*> found = meant_by(directory, alias);
+  if (found.empty()) return nullptr;
+  const TreeItem* first = found.front();
+  if (found.size() == 1) return first;
+  const bool alone = first->directory == directory && found[1]->directory != directory;
+  return alone && directories_[directory].name_of(*first) == alias ? first : nullptr;
 }
 
 std::optional<Node> Tree::node(NodeId id) const {

@@ -83,8 +83,11 @@ class Tree {
   NodeId number(std::string_view id) const REQUIRES(mutex_);
   const TreeItem* item(NodeId id) const REQUIRES(mutex_);
   std::optional<Node> find_in(NodeId directory, std::string_view name) const REQUIRES(mutex_);
-  const TreeItem* by_its_id(NodeId directory, NameIndex& index, std::string_view name) const
+  const TreeItem* by_its_id(NodeId directory, std::string_view name) const REQUIRES(mutex_);
+  /// All who may be meant by "NAME~<eight digits>", the listed ones first.
+  std::vector<const TreeItem*> meant_by(NodeId directory, std::string_view alias) const
       REQUIRES(mutex_);
+  const TreeItem* by_alias(NodeId directory, std::string_view alias) const REQUIRES(mutex_);
   /// As a listing begun at `begun` showed it, unless the tree knows better.
   TreeItem& listed(const client::ImagePtr& image, Time begun, ChangeRecorder& changes)
       REQUIRES(mutex_);

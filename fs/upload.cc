@@ -34,8 +34,14 @@ client::Image image_of_record(const cache::SpoolRecord& record) {
       apply_change(image, {.key = key, .value = text});
       continue;
     }
-    const auto change = set_change(image, key, text);
-    if (change) apply_change(image, *change);
+    try {
+      const auto change = set_change(image, key, text);
+      if (change) apply_change(image, *change);
+    } catch (const std::system_error& error) {
+      // No reason to lose the bytes, nor not to mount.
+      log::error("{}/{}: the journal's {} is left out: {}", record.directory,
+                 log::printable(record.name), log::printable(key), error.what());
+    }
   }
   return image;
 }
@@ -62,7 +68,7 @@ std::string Upload::id() const {
 
 bool Upload::is_local() const {
   Lock lock(mutex_);
-  return is_local_name(image_.name.value_or(""));
+  return is_local_name(record_.name);
 }
 
 Upload::State Upload::state() const {
@@ -179,7 +185,7 @@ void Upload::mark_whole() {
   spool_->sync();  // the long part, without the lock that stat(2) needs
   Lock lock(mutex_);
   if (state_ != State::kWriting || writers_ > 0 || held_ || torn_) return;
-  if (record_.state != cache::SpoolState::kWriting) return;
+  if (record_.state != cache::SpoolState::kWriting || is_local_name(record_.name)) return;
   spool_->sync();
   record_.state = cache::SpoolState::kWaiting;
   save();
@@ -230,6 +236,13 @@ void Upload::move(const Place& place, bool whole) {
   record.directory = client::to_string(place.visibility);
   record.name = escape_name(place.name);
   record.replaces = place.replaces;
+  std::erase_if(record.properties, [](const auto& property) {
+    return property.first == "name" || property.first == "visibility";
+  });
+  if (found_) {  // its record has another name, which only what was set here replaces
+    record.properties.emplace_back("name", place.name);
+    record.properties.emplace_back("visibility", record.directory);
+  }
   if (whole) record.state = cache::SpoolState::kWaiting;
   std::swap(record, record_);
   try {
@@ -240,7 +253,6 @@ void Upload::move(const Place& place, bool whole) {
   }
   image_.visibility = place.visibility;
   image_.name = place.name;
-  moved_ = true;
 }
 
 std::string Upload::replaces() const {
@@ -252,11 +264,6 @@ void Upload::forget_replaced() {
   Lock lock(mutex_);
   record_.replaces.clear();
   save();
-}
-
-bool Upload::moved() const {
-  Lock lock(mutex_);
-  return moved_;
 }
 
 void Upload::begin() {

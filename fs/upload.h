@@ -74,8 +74,8 @@ class Upload {
   bool only_sized() const { return !spool_->has_data(); }
 
   /// No writer will come back: when this returns, everything written is durable and the journal
-  /// says that it is whole. Does nothing while somebody writes or an upload runs. Errors of the
-  /// disk.
+  /// says that it is whole. Does nothing while somebody writes, an upload runs, or its name keeps
+  /// it here. Errors of the disk.
   void mark_whole();
   /// Keeps it here until somebody asks for its upload or writes it again. `why` is for people.
   void hold(const std::string& why);
@@ -100,7 +100,6 @@ class Upload {
   /// To another place. EBUSY while an upload runs. `whole`: the new name says that nobody will
   /// write any more, and the journal learns both at once.
   void move(const Place& place, bool whole);
-  bool moved() const;
   std::string replaces() const;
   /// The image it was to replace has been dealt with, once and for all. Errors of the journal.
   void forget_replaced();
@@ -202,7 +201,6 @@ class Upload {
   std::optional<cache::SpoolVersion> seen_ GUARDED_BY(mutex_);
   std::optional<Torn> torn_ GUARDED_BY(mutex_);
   bool held_ GUARDED_BY(mutex_) = false;
-  bool moved_ GUARDED_BY(mutex_) = false;
   unsigned writers_ GUARDED_BY(mutex_) = 0;
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
   std::string import_news_ GUARDED_BY(mutex_);

@@ -252,8 +252,8 @@ void Uploads::complete(const std::shared_ptr<Upload>& upload, const std::string&
   settlements_.expect(upload);
   if (former_id != image.id) tree_.erase(former_id);
   tree_.put(std::make_shared<const client::Image>(image));
+  forget(*upload);  // before those are told who wait for its end
   upload->finish(image);
-  forget(*upload);
   settlements_.settle(upload, ending_.get_token());
 }
 
@@ -311,17 +311,28 @@ void Uploads::forget(const Upload& upload) {
 }
 
 void Uploads::remove(const std::shared_ptr<Upload>& upload, std::stop_token stop) {
+  // First of all: when Glance refuses, nothing has happened to the bytes either.
+  if (upload->found()) delete_found(upload->id(), stop);
   upload->remove(stop);
   queue_.forget(upload);
   forget(*upload);
   const std::string id = upload->id();
-  if (upload->found() || upload->state() == Upload::State::kDone) {
+  if (upload->state() == Upload::State::kDone && !upload->found()) {
     images_.remove(id, stop);
-  } else if (upload->announced()) {
+  } else if (!upload->found() && upload->announced()) {
     // An import that was left to itself would bring the file back.
     publisher_.withdraw(id, Publisher::Withdraw::kAll, stop);
   }
   tree_.erase(id);
+}
+
+// An image that somebody else had queued; that it is gone already is as good.
+void Uploads::delete_found(const std::string& id, const std::stop_token& stop) {
+  try {
+    images_.remove(id, stop);
+  } catch (const client::HttpError& error) {
+    if (error.status() != 404) throw;
+  }
 }
 
 std::vector<std::shared_ptr<Upload>> Uploads::all() const {

@@ -120,6 +120,7 @@ class Uploads {
   void apply_later(Upload& upload, client::Image& image, const std::stop_token& stop);
   void send(const std::shared_ptr<Upload>& upload);
   void schedule(const std::shared_ptr<Upload>& upload, std::chrono::milliseconds delay);
+  void delete_found(const std::string& id, const std::stop_token& stop);
   void forget(const Upload& upload);
   std::vector<std::shared_ptr<Upload>> all() const;
 

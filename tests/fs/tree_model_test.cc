@@ -25,6 +25,10 @@ struct Known {
   bool uploading = false;
 };
 using State = std::map<std::string, Known>;  // by id
+
+// What is being written is where its program put it.
+bool is_listed(const Known& known) { return !known.image.hidden || known.uploading; }
+
 using Listing = std::map<std::string, NodeId>;
 
 std::string key_of(const Image& image) {
@@ -40,7 +44,7 @@ class Model {
     Listing names;
     for (const auto& [id, known] : state_) {
       if (directory == kByIdNode) names[id] = node_of_image(id);
-      if (!known.image.hidden && directory_of(known.image.visibility) == directory) {
+      if (is_listed(known) && directory_of(known.image.visibility) == directory) {
         const bool is_new = names.emplace(name_of(known), node_of_image(id)).second;
         EXPECT_TRUE(is_new) << "two images are called " << name_of(known);
       }
@@ -48,11 +52,21 @@ class Model {
     return names;
   }
 
+  /// The ids that "NAME~<eight digits>" may mean in a directory, listed or not.
+  std::set<std::string> meant_by(NodeId directory, const std::string& alias) const {
+    std::set<std::string> ids;
+    for (const auto& [id, known] : state_) {
+      if (directory_of(known.image.visibility) != directory) continue;
+      if (alias_name(key_of(known.image), id) == alias) ids.insert(id);
+    }
+    return ids;
+  }
+
  private:
   std::vector<const Known*> together(const Known& with) const {
     std::vector<const Known*> found;
     for (const auto& [id, other] : state_) {
-      if (!other.image.hidden && other.image.visibility == with.image.visibility) {
+      if (is_listed(other) && other.image.visibility == with.image.visibility) {
         found.push_back(&other);
       }
     }
@@ -239,6 +253,14 @@ class TreeModelTest : public testing::Test {
         const auto found = tree_.find(directory, name);
         EXPECT_TRUE(found && found->id == node_of_image(id)) << name;
       }
+      const std::string alias = alias_name(key_of(known.image), id);
+      const auto listed_so = model.listing(directory);
+      const auto found = tree_.find(directory, alias);
+      if (model.meant_by(directory, alias).size() == 1) {
+        EXPECT_TRUE(found && found->id == node_of_image(id)) << alias;
+      } else if (!listed_so.contains(alias)) {
+        EXPECT_FALSE(found) << alias << " does not say whom it means";
+      }
     }
   }
 
@@ -263,7 +285,7 @@ class TreeModelTest : public testing::Test {
       if (now == state_.end() || stat_differs(known, now->second)) {
         nodes.insert(node_of_image(id));
       }
-      const bool in_place = now != state_.end() && now->second.image.hidden == known.image.hidden &&
+      const bool in_place = now != state_.end() && is_listed(now->second) == is_listed(known) &&
                             now->second.image.visibility == known.image.visibility;
       const NodeId directory = directory_of(known.image.visibility);
       const std::string key = key_of(known.image);
@@ -271,6 +293,18 @@ class TreeModelTest : public testing::Test {
       if (in_place && key_of(now->second.image) == key) continue;
       names.insert({directory, alias_name(key, id)});
       names.insert({directory, long_alias_name(key, id)});
+    }
+    // Digits that were an image's alone are so no more.
+    for (const auto& [id, known] : state_) {
+      const auto old = before.find(id);
+      const NodeId directory = directory_of(known.image.visibility);
+      const std::string alias = alias_name(key_of(known.image), id);
+      const bool joined = old == before.end() || is_listed(old->second) != is_listed(known) ||
+                          old->second.image.visibility != known.image.visibility ||
+                          key_of(old->second.image) != key_of(known.image);
+      if (joined && Model(state_).meant_by(directory, alias).size() > 1) {
+        names.insert({directory, alias});
+      }
     }
     return {.everything = false,
             .directories = {directories.begin(), directories.end()},

@@ -94,6 +94,7 @@ TEST_F(TreeTest, TwinsThatShareEightDigitsGetTheWholeId) {
   tree_.put(image(uuid('1', "ffff-4000-8000-000000000000"), "a", 6));
   EXPECT_THAT(names(), UnorderedElementsAre("a", "a~" + uuid('1')));
   EXPECT_EQ(found("a~" + uuid('1')), uuid('1'));
+  EXPECT_EQ(found("a~11111111"), "") << "a stranger may have chosen his id to be found by it";
 }
 
 TEST_F(TreeTest, AliasAndUuidAlwaysLeadThere) {

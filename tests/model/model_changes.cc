@@ -1,0 +1,268 @@
+// Changes made through the mount, and elsewhere.
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "tests/model/file_names.h"
+#include "tests/model/model.h"
+
+namespace glancefs::model {
+namespace {
+
+bool starts_with_dot(const std::optional<std::string>& name) {
+  return escaped(name.value_or("")).starts_with('.');
+}
+
+}  // namespace
+
+// One PATCH of `keys` to what they are in `wanted`. Removing is not asked for again after an answer
+// that was lost.
+int Model::patch(int number, const Image& wanted, const std::set<std::string>& keys, bool removes) {
+  if (const int error = request(!removes)) return error;
+  auto version = std::make_shared<Version>();
+  File& file = files.at(number);
+  const int error = patched(file, wanted, keys, removes, *version);
+  if (error == 0) file.truth = version;
+  if (removes && take_fault("lost")) return EIO;
+  if (error == 0) file.seen = version;
+  return error;
+}
+
+// What Glance makes of it.
+int Model::patched(const File& file, const Image& wanted, const std::set<std::string>& keys,
+                   bool removes, Version& version) const {
+  Texts texts = all_fields(wanted);
+  for (const std::string& key : keys) {
+    if (!is_known_format(key, texts[key])) return EINVAL;
+  }
+  if (!file.truth || !visible(*file.truth)) return ENOENT;
+  const Image& before = file.truth->image;
+  if (!is_ours(before)) return EACCES;
+  version = *file.truth;
+  version.fresh = true;
+  Image& after = version.image;
+  for (const std::string& key : keys) {
+    if (removes) {
+      if (!before.properties.contains(key)) return ENODATA;
+      after.properties.erase(key);
+    } else if (key == "name") {
+      after.name = wanted.name;
+    } else if (key == "tags") {
+      after.tags = wanted.tags;
+    } else if (const int error = set_field(after, key, texts[key]); error > 0) {
+      return error;
+    }
+  }
+  return keys.contains("visibility") && after.visibility == "public" ? EACCES : 0;
+}
+
+Outcome Model::unlink(const Operation& op) {
+  const int number = lookup(op.directory, op.name);
+  if (number == 0) return {.error = ENOENT};
+  File& file = files.at(number);
+  const bool local = file.local != 0;
+  if (local && !local_of(number).found) {
+    local_of(number).removed = true;
+    file.local = 0;
+    return {};
+  }
+  if (!local && file.seen->image.is_protected) return {.error = EPERM};
+  // Asked again, the client cannot know whether it was itself who deleted the image.
+  const bool asked_twice = fault == "503 once" || fault == "lost";
+  if (const int error = request()) return {.error = error};
+  const bool there = file.truth && visible(*file.truth);
+  // That it is gone is what a file of ours was to come to.
+  if (!there && !local && !asked_twice) return {.error = ENOENT};
+  if (there && !is_ours(file.truth->image)) return {.error = EACCES};
+  if (there && file.truth->image.is_protected) return {.error = EPERM};
+  if (local) local_of(number).removed = true;
+  file.local = 0;
+  file.seen = nullptr;
+  if (there) file.truth = nullptr;
+  return {};
+}
+
+Outcome Model::rename(const Operation& op) {
+  const int file = lookup(op.directory, op.name);
+  const int target = lookup(op.to_directory, op.to_name);
+  const bool exchange = (op.flags & RENAME_EXCHANGE) != 0;
+  if (file == 0 || (exchange && target == 0)) return {.error = ENOENT};
+  if (target != 0 && (op.flags & RENAME_NOREPLACE) != 0) return {.error = EEXIST};
+  if (file == target) return {};
+  if (exchange) return {.error = EINVAL};
+  const bool images = op.to_directory != "by-id" && !op.to_directory.empty();
+  if (!images) return {.error = EPERM};
+  if (target != 0) return {.error = EEXIST};
+  if (const int error = check_new_name(op.to_directory, op.to_name)) return {.error = error};
+  const std::string name = unescaped(op.to_name);
+  if (files.at(file).local != 0) return {.error = rename_local(file, op.to_directory, name)};
+  Image wanted = shown(file);
+  std::set<std::string> keys;
+  if (wanted.name != name) keys.insert("name");
+  if (wanted.visibility != op.to_directory) keys.insert("visibility");
+  wanted.name = name;
+  wanted.visibility = op.to_directory;
+  return {.error = keys.empty() ? 0 : patch(file, wanted, keys, false)};
+}
+
+// From a dot name to another: the file is whole.
+int Model::rename_local(int file, const std::string& directory, const std::string& name) {
+  Local& local = local_of(file);
+  const bool named = starts_with_dot(local.wanted.name) && !starts_with_dot(name);
+  local.wanted.name = name;
+  local.wanted.visibility = directory;
+  local.moved = true;
+  if (!named) return 0;
+  const bool unsent = !local.bytes.empty() && (local.failed || local.changed);
+  if (unsent && local.writers == 0) return local.held ? EBUSY : send(file);
+  local.queued = true;
+  return 0;
+}
+
+Outcome Model::chmod(const Operation& op) {
+  const int file = lookup(op.directory, op.name);
+  if (file == 0) return {.error = ENOENT};
+  Image wanted = shown(file);
+  const bool protect = (op.flags & S_IWUSR) == 0;
+  if (files.at(file).local != 0 || wanted.is_protected == protect) return {};
+  wanted.is_protected = protect;
+  return {.error = patch(file, wanted, {"protected"}, false)};
+}
+
+Outcome Model::chown(const Operation& op) {
+  if (lookup(op.directory, op.name) == 0) return {.error = ENOENT};
+  return {.error = op.flags == 0 ? 0 : EPERM};
+}
+
+Outcome Model::touch(const Operation& op) {
+  return {.error = lookup(op.directory, op.name) == 0 ? ENOENT : 0};
+}
+
+Outcome Model::stat(const Operation& op) {
+  const int file = lookup(op.directory, op.name);
+  if (file == 0) return {.error = ENOENT};
+  return {.error = 0, .data = files.at(file).id};
+}
+
+Outcome Model::resize(const Operation& op) {
+  const int file = lookup(op.directory, op.name);
+  if (file == 0) return {.error = ENOENT};
+  if (files.at(file).local == 0) return {.error = shown(file).size == op.size ? 0 : EPERM};
+  resize_bytes(local_of(file), op.size);
+  local_of(file).queued = true;
+  return {};
+}
+
+Outcome Model::get_xattr(const Operation& op) {
+  const int file = lookup(op.directory, op.name);
+  if (file == 0) return {.error = ENOENT};
+  const Texts texts = all_fields(shown(file));
+  const auto found = texts.find(op.key);
+  if (found == texts.end()) return {.error = ENODATA};
+  return {.error = 0, .data = found->second};
+}
+
+Outcome Model::set_xattr(const Operation& op) {
+  const int file = lookup(op.directory, op.name);
+  if (file == 0) return {.error = ENOENT};
+  if (op.key == "glancefs.upload") return {.error = set_upload(file, op.value)};
+  if (op.key == "glancefs.error" || op.key == "glancefs.cached") return {.error = EPERM};
+  if (op.key == "xdg.origin.url") return {.error = ENOTSUP};
+  const bool exists = all_fields(shown(file)).contains(op.key);
+  if (exists && op.flags == XATTR_CREATE) return {.error = EEXIST};
+  if (!exists && op.flags == XATTR_REPLACE) return {.error = ENODATA};
+  if (files.at(file).local != 0) return {.error = set_local_xattr(file, op.key, op.value)};
+  Image after = shown(file);
+  const int error = set_field(after, op.key, op.value);
+  if (error != 0) return {.error = std::max(error, 0)};
+  return {.error = patch(file, after, {op.key}, false)};
+}
+
+int Model::set_local_xattr(int file, const std::string& key, const std::string& value) {
+  Local& local = local_of(file);
+  Image after = local.wanted;
+  if (key == "stores") {
+    const bool known = value == "fast" || value == "slow";
+    if (const int error = request()) return error;
+    if (!known) return EINVAL;
+    after.stores = {value};
+  } else if (const int error = set_field(after, key, value)) {
+    return std::max(error, 0);
+  } else if (site_known_ && !is_known_format(key, value)) {
+    return EINVAL;
+  }
+  if (key == "name" || key == "visibility")
+    return rename_local(file, after.visibility, after.name.value_or(""));
+  local.wanted = after;
+  local.here[key] = value;
+  // Who sets something on a file that was refused puts right what it was refused for.
+  if (local.failed) local.queued = true;
+  return 0;
+}
+
+int Model::set_upload(int file, const std::string& value) {
+  if (value != "1") return EINVAL;
+  if (files.at(file).local == 0) return EEXIST;
+  if (starts_with_dot(local_of(file).wanted.name)) return EPERM;
+  return local_of(file).writers > 0 ? EBUSY : send(file);
+}
+
+Outcome Model::remove_xattr(const Operation& op) {
+  const int file = lookup(op.directory, op.name);
+  if (file == 0) return {.error = ENOENT};
+  if (op.key.starts_with("glancefs.")) return {.error = EPERM};
+  const bool local = files.at(file).local != 0;
+  Image after = shown(file);
+  if (local && op.key == "stores" && !after.stores.empty()) {
+    local_of(file).wanted.stores.clear();
+    local_of(file).here.erase(op.key);
+    return {};
+  }
+  const bool property = after.properties.contains(op.key);
+  if (const int error = remove_field(after, op.key)) return {.error = error};
+  if (!local) return {.error = patch(file, after, {op.key}, property)};
+  Local& written = local_of(file);
+  // What somebody else's image has goes there and then.
+  if (property && written.found) {
+    const bool there = files.at(file).truth && visible(*files.at(file).truth);
+    const int error = patch(file, after, {op.key}, true);
+    if (there && error != 0 && error != ENODATA) return {.error = error};
+    if (!there && error == EIO) return {.error = error};
+  }
+  written.wanted = after;
+  written.here.erase(op.key);
+  // What every image has goes back to what it begins with.
+  const Texts texts = all_fields(after);
+  if (!property) written.here[op.key] = op.key == "tags" ? "" : texts.at(op.key);
+  return {};
+}
+
+Outcome Model::refresh(const Operation& /*op*/) {
+  if (const int error = request()) return {.error = error};
+  for (auto& [number, file] : files) {
+    if (file.local == 0) file.seen = file.truth && listed(*file.truth) ? file.truth : nullptr;
+  }
+  return {};
+}
+
+void Model::made_elsewhere(const Operation& op, const Image& image, Bytes bytes) {
+  auto version = std::make_shared<Version>();
+  version->image = image;
+  version->bytes = std::move(bytes);
+  files[op.number] = {.id = image.id, .truth = version};
+}
+
+void Model::changed_elsewhere(int number, const Image& image) {
+  auto version = std::make_shared<Version>(*files.at(number).truth);
+  version->image = image;
+  version->fresh = true;
+  files.at(number).truth = version;
+}
+
+void Model::deleted_elsewhere(int number) { files.at(number).truth = nullptr; }
+
+}  // namespace glancefs::model
