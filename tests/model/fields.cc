@@ -186,6 +186,11 @@ int remove_field(Image& image, const std::string& key) {
   return 0;
 }
 
+std::uint64_t readable_size(const Image& image) {
+  const bool has_data = image.status == "active" || image.status == "deactivated";
+  return has_data ? image.size.value_or(0) : 0;
+}
+
 bool is_known_format(const std::string& key, const std::string& word) {
   const devcloud::Config site;
   const auto& words = key == "disk_format" ? site.disk_formats : site.container_formats;

@@ -26,4 +26,7 @@ int remove_field(Image& image, const std::string& key);
 /// Whether the site's schema lists `word` for that key.
 bool is_known_format(const std::string& key, const std::string& word);
 
+/// 0 until there is data to read.
+std::uint64_t readable_size(const Image& image);
+
 }  // namespace glancefs::model

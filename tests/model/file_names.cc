@@ -46,7 +46,7 @@ std::string escaped(const std::string& image_name) {
   if (image_name == ".") return "%2E";
   if (image_name == "..") return "%2E%2E";
   std::size_t reserved = std::string::npos;
-  if (image_name == ".glancefs" || is_id(image_name)) reserved = 0;
+  if (image_name == ".glancefs" || image_name == ".pending" || is_id(image_name)) reserved = 0;
   if (!alias_digits(image_name).empty()) reserved = image_name.rfind('~');
   std::string out;
   for (std::size_t i = 0; i < image_name.size(); ++i) {

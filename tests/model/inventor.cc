@@ -46,7 +46,14 @@ void Inventor::choose_file(std::string& directory, std::string& name) {
   const int number = any_of(there);
   directory = model_->directory_of(number);
   const std::string text = std::to_string(number);
-  if (directory.empty() || sometimes(12)) {
+  if (directory.empty() && sometimes(2)) {  // hidden
+    directory = model_->home_of(number);
+    const auto called = model_->shown(number).name;
+    name =
+        !called.value_or("").empty() && sometimes(2)
+            ? model_->without_ids(alias(escaped(*called), model_->files.at(number).id.substr(0, 8)))
+            : "<" + text + ">";
+  } else if (directory.empty() || sometimes(12)) {
     directory = "by-id";
     name = "<" + text + ">";
   } else if (sometimes(12)) {

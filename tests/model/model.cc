@@ -63,6 +63,11 @@ std::string Model::directory_of(int file) const {
   return shown(file).visibility;
 }
 
+std::string Model::home_of(int file) const {
+  const File& known = files.at(file);
+  return known.local != 0 || known.seen ? shown(file).visibility : "";
+}
+
 // The name it would like to have.
 std::string Model::key_of(int file) const {
   const auto& name = shown(file).name;
@@ -95,8 +100,10 @@ std::string Model::name_of(int file) const {
   const std::vector<int> rivals = group(directory_of(file), key);
   const std::string& id = files.at(file).id;
   if (winner(rivals) == file || key == id) return key;
-  const auto same_digits = std::ranges::count_if(
-      rivals, [&](int other) { return files.at(other).id.starts_with(id.substr(0, 8)); });
+  const auto same_digits = std::ranges::count_if(files, [&](const auto& other) {
+    return directory_of(other.first) == directory_of(file) &&
+           other.second.id.starts_with(id.substr(0, 8));
+  });
   return alias(key, same_digits == 1 ? id.substr(0, 8) : id);
 }
 
@@ -108,17 +115,27 @@ int Model::find(const std::string& directory, const std::string& name) const {
     return 0;
   }
   if (const int best = winner(group(directory, name))) return best;
-  const std::string digits = alias_digits(name);
-  int by_alias = 0;
+  if (directory.empty()) return 0;
   for (const auto& [number, file] : files) {
-    if (directory.empty() || directory_of(number) != directory) continue;
-    if (file.id == name) return number;
-    if (digits.empty() || !file.id.starts_with(digits)) continue;
-    if (name != alias(key_of(number), digits)) continue;
-    if (by_alias != 0) return 0;  // eight digits that are not unique lead nowhere
-    by_alias = number;
+    if (home_of(number) == directory && file.id == name) return number;
   }
-  return by_alias;
+  return find_alias(directory, name);
+}
+
+// Digits that are not unique lead nowhere, but to the one that is listed so.
+int Model::find_alias(const std::string& directory, const std::string& name) const {
+  const std::string digits = alias_digits(name);
+  if (digits.empty()) return 0;
+  std::vector<int> meant;
+  for (const auto& [number, file] : files) {
+    const bool fits = home_of(number) == directory && file.id.starts_with(digits);
+    if (fits && name == alias(key_of(number), digits)) meant.push_back(number);
+  }
+  if (meant.size() == 1) return meant.front();
+  for (const int number : meant) {
+    if (directory_of(number) == directory && name_of(number) == name) return number;
+  }
+  return 0;
 }
 
 // A name that is not known is asked for, at most once a second.
@@ -148,7 +165,7 @@ std::map<std::string, std::string> Model::tree() const {
     std::string text = image.status == "deactivated" && !local ? "mode 0"
                        : writable                              ? "mode 644"
                                                                : "mode 444";
-    const std::uint64_t size = local ? locals.at(file.local).bytes.size() : image.size.value_or(0);
+    const std::uint64_t size = local ? locals.at(file.local).bytes.size() : readable_size(image);
     text += " size " + std::to_string(size);
     if (!local) {
       text += " modified " + devcloud::iso_time(image.created_at);

@@ -61,6 +61,7 @@ struct Handle {
   VersionPtr version = {};  ///< then
   std::string id = {};      ///< of the image when it was opened; another try may take another
   bool readable = false, writable = false, sends = false, exclusive = false;
+  bool unlinked = false;  ///< somebody meant to remove it: it can still be looked at
 };
 
 class Model {
@@ -75,7 +76,9 @@ class Model {
   /// Path → what stat(2) and getxattr(2) say, one text.
   std::map<std::string, std::string> tree() const;
   std::string name_of(int file) const;
-  std::string directory_of(int file) const;  ///< "": in none
+  std::string directory_of(int file) const;  ///< that lists it; "": none
+  /// Where it is found by its id, also when it is hidden; "": nowhere.
+  std::string home_of(int file) const;
   const Image& shown(int file) const;
   const std::string& project() const { return project_; }
   bool is_ours(const Image& image) const { return image.owner == project_; }
@@ -137,12 +140,14 @@ class Model {
   int winner(const std::vector<int>& group) const;
   std::string key_of(int file) const;
   int find(const std::string& directory, const std::string& name) const;
+  int find_alias(const std::string& directory, const std::string& name) const;
   /// 0: there is no such name.
   int lookup(const std::string& directory, const std::string& name);
 
   Local& local_of(int file) { return locals.at(files.at(file).local); }
   Handle& open_slot(const Operation& op) { return handles.at(op.slot); }
   int check_new_name(const std::string& directory, const std::string& name) const;
+  int look_again(int file);
   int open_existing(int file, const Operation& op);
   void open_local(int file, const Operation& op);
   static void resize_bytes(Local& local, std::uint64_t size);

@@ -17,6 +17,10 @@ bool starts_with_dot(const std::optional<std::string>& name) {
   return escaped(name.value_or("")).starts_with('.');
 }
 
+bool is_busy(const Image& image) {
+  return image.status == "saving" || image.status == "uploading" || image.status == "importing";
+}
+
 }  // namespace
 
 // One PATCH of `keys` to what they are in `wanted`. Removing is not asked for again after an answer
@@ -65,18 +69,16 @@ Outcome Model::unlink(const Operation& op) {
   if (number == 0) return {.error = ENOENT};
   File& file = files.at(number);
   const bool local = file.local != 0;
+  for (auto& [slot, handle] : handles) handle.unlinked |= handle.id == file.id;
   if (local && !local_of(number).found) {
     local_of(number).removed = true;
     file.local = 0;
     return {};
   }
-  if (!local && file.seen->image.is_protected) return {.error = EPERM};
-  // Asked again, the client cannot know whether it was itself who deleted the image.
-  const bool asked_twice = fault == "503 once" || fault == "lost";
-  if (const int error = request()) return {.error = error};
-  const bool there = file.truth && visible(*file.truth);
+  if (!local && !is_ours(shown(number))) return {.error = EACCES};
   // That it is gone is what a file of ours was to come to.
-  if (!there && !local && !asked_twice) return {.error = ENOENT};
+  if (const int error = local ? request() : look_again(number)) return {.error = error};
+  const bool there = file.truth && visible(*file.truth);
   if (there && !is_ours(file.truth->image)) return {.error = EACCES};
   if (there && file.truth->image.is_protected) return {.error = EPERM};
   if (local) local_of(number).removed = true;
@@ -84,6 +86,23 @@ Outcome Model::unlink(const Operation& op) {
   file.seen = nullptr;
   if (there) file.truth = nullptr;
   return {};
+}
+
+// The record is asked for first: what is not as it was seen is not what was meant.
+int Model::look_again(int number) {
+  if (const int error = request()) return error;
+  File& file = files.at(number);
+  const VersionPtr before = file.seen;
+  if (!file.truth || !visible(*file.truth)) {
+    file.seen = nullptr;
+    return ENOENT;
+  }
+  const Image& now = file.truth->image;
+  const Image& then = before->image;
+  const bool same =
+      now.name == then.name && now.visibility == then.visibility && now.hidden == then.hidden;
+  if (!same) file.seen = file.truth;
+  return same ? 0 : ENOENT;
 }
 
 Outcome Model::rename(const Operation& op) {
@@ -95,11 +114,13 @@ Outcome Model::rename(const Operation& op) {
   if (file == target) return {};
   if (exchange) return {.error = EINVAL};
   const bool images = op.to_directory != "by-id" && !op.to_directory.empty();
-  if (!images) return {.error = EPERM};
+  if (!images || op.directory == "by-id") return {.error = EPERM};
   if (target != 0) return {.error = EEXIST};
   if (const int error = check_new_name(op.to_directory, op.to_name)) return {.error = error};
   const std::string name = unescaped(op.to_name);
   if (files.at(file).local != 0) return {.error = rename_local(file, op.to_directory, name)};
+  if (!is_ours(shown(file))) return {.error = EACCES};
+  if (const int error = look_again(file)) return {.error = error};
   Image wanted = shown(file);
   std::set<std::string> keys;
   if (wanted.name != name) keys.insert("name");
@@ -109,18 +130,23 @@ Outcome Model::rename(const Operation& op) {
   return {.error = keys.empty() ? 0 : patch(file, wanted, keys, false)};
 }
 
-// From a dot name to another: the file is whole.
+// From a dot name to another: the file is whole. What cannot be sent keeps its old name.
 int Model::rename_local(int file, const std::string& directory, const std::string& name) {
   Local& local = local_of(file);
   const bool named = starts_with_dot(local.wanted.name) && !starts_with_dot(name);
+  const Image before = local.wanted;
   local.wanted.name = name;
   local.wanted.visibility = directory;
   local.moved = true;
   if (!named) return 0;
   const bool unsent = !local.bytes.empty() && (local.failed || local.changed);
-  if (unsent && local.writers == 0) return local.held ? EBUSY : send(file);
+  const int error = !unsent || local.writers > 0 ? 0 : local.held ? EBUSY : send(file);
+  if (error != 0) {
+    local.wanted.name = before.name;
+    local.wanted.visibility = before.visibility;
+  }
   local.queued = true;
-  return 0;
+  return error;
 }
 
 Outcome Model::chmod(const Operation& op) {
@@ -151,7 +177,12 @@ Outcome Model::stat(const Operation& op) {
 Outcome Model::resize(const Operation& op) {
   const int file = lookup(op.directory, op.name);
   if (file == 0) return {.error = ENOENT};
-  if (files.at(file).local == 0) return {.error = shown(file).size == op.size ? 0 : EPERM};
+  if (files.at(file).local == 0) {
+    const Image& image = shown(file);
+    if (readable_size(image) == op.size) return {};
+    if (!is_ours(image)) return {.error = EACCES};
+    return {.error = is_busy(image) ? EBUSY : EPERM};
+  }
   resize_bytes(local_of(file), op.size);
   local_of(file).queued = true;
   return {};

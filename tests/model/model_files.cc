@@ -2,6 +2,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "tests/model/file_names.h"
@@ -25,7 +26,13 @@ std::string part(const std::string& bytes, std::uint64_t offset, std::uint64_t s
 int Model::check_new_name(const std::string& directory, const std::string& name) const {
   if (directory == "by-id" || directory.empty()) return EPERM;
   if (!is_plain_text(unescaped(name))) return EILSEQ;
-  return escaped(unescaped(name)) == name ? 0 : EINVAL;
+  if (name.size() > kLongest || length(unescaped(name)) > kLongest) return ENAMETOOLONG;
+  if (escaped(unescaped(name)) == name) return 0;
+  // Names of these forms stand for images, wherever they are.
+  const bool stands_for_one =
+      std::ranges::any_of(std::array{"public", "private", "shared", "community", "by-id"},
+                          [&](const std::string& each) { return find(each, name) != 0; });
+  return stands_for_one ? EEXIST : EINVAL;
 }
 
 Outcome Model::open(const Operation& op, const Outcome& seen) {
@@ -84,14 +91,18 @@ void Model::fill(int file) {
 void Model::open_local(int file, const Operation& op) {
   Local& local = local_of(file);
   const int way = op.flags & O_ACCMODE;
+  const std::string& id = files.at(file).id;
+  const bool unlinked = std::ranges::any_of(
+      handles, [&](const auto& other) { return other.second.unlinked && other.second.id == id; });
   handles[op.slot] = {.file = file,
                       .local = files.at(file).local,
                       .version = {},
-                      .id = files.at(file).id,
+                      .id = id,
                       .readable = way != O_WRONLY,
                       .writable = way != O_RDONLY,
                       .sends = way == O_WRONLY,
-                      .exclusive = (op.flags & O_EXCL) != 0};
+                      .exclusive = (op.flags & O_EXCL) != 0,
+                      .unlinked = unlinked};
   if (way != O_RDONLY) ++local.writers;
   // What was just made is empty already.
   if ((op.flags & O_TRUNC) != 0 && op.number != file) resize_bytes(local, 0);
@@ -129,8 +140,8 @@ Outcome Model::resize_open(const Operation& op) {
   if (!handle.writable) return {.error = EBADF};
   Local& local = locals.at(handle.local);
   const File& file = files.at(handle.file);
-  const bool gone = local.removed || (file.local == 0 && !file.seen);
-  if (gone || handle.id != file.id) return {.error = ESTALE};
+  const bool gone = local.removed || (file.local == 0 && !file.seen) || handle.id != file.id;
+  if (gone && !handle.unlinked) return {.error = ESTALE};
   if (local.done) return {.error = EPERM};
   resize_bytes(local, op.size);
   return {};
@@ -140,8 +151,9 @@ Outcome Model::read(const Operation& op) {
   const Handle& handle = open_slot(op);
   if (!handle.readable) return {.error = EBADF};
   if (handle.local != 0) {
-    // The kernel asks for the size before it reads, and a file that is removed has none.
-    if (one_program_ && locals.at(handle.local).removed && choose()) return {.error = ESTALE};
+    // The kernel asks for the size before it reads, by an id that may have been given up.
+    const bool lost = locals.at(handle.local).removed && !handle.unlinked;
+    if (one_program_ && lost && choose()) return {.error = ESTALE};
     return {.error = 0, .data = part(locals.at(handle.local).bytes, op.offset, op.size)};
   }
   File& file = files.at(handle.file);

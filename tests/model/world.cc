@@ -114,6 +114,8 @@ std::optional<std::string> World::step(const Operation& operation) {
   if (!op.fault.empty()) arm(op);
   const Outcome outcome = verb.attempt(*this, op);
   cloud_->clear_faults();
+  // A mount that has lost the cloud asks again by itself, at any time: have that behind us.
+  const bool asks_again = op.fault == "503" && subject_->refresh() == 0;
   tree_ = subject_->tree();
   records_.clear();
   for (const std::string& id : cloud_->image_ids()) records_.emplace(id, *cloud_->image(id));
@@ -126,6 +128,10 @@ std::optional<std::string> World::step(const Operation& operation) {
     next.chosen = 0;
     next.fault = op.fault;
     const Outcome wanted = verb.meaning(next, op, outcome);
+    if (asks_again) {
+      next.fault.clear();
+      next.refresh({});
+    }
     choices = next.choices;
     std::string wrong;
     if (!(wanted == outcome)) {
