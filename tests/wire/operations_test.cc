@@ -187,8 +187,7 @@ TEST_F(WireTest, WhatGlanceHasNothingLikeIsRefusedWithAReason) {
   EXPECT_EQ(ask_name(FUSE_RMDIR, 1, "d").error, EPERM);
   EXPECT_EQ(ask(FUSE_LINK, 4, fuse_link_in{.oldnodeid = 5}, std::string_view("b\0", 2)).error,
             EPERM);
-  EXPECT_THAT(fake.explained(),
-              ElementsAre("mknod 3", "mkdir 1", "rmdir 1", "link 4"));
+  EXPECT_THAT(fake.explained(), ElementsAre("mknod 3", "mkdir 1", "rmdir 1", "link 4"));
 }
 
 TEST_F(WireTest, FallocateBringsModeAndRange) {
