@@ -15,6 +15,7 @@
 #include "fs/offers.h"
 #include "fs/open_nodes.h"
 #include "fs/renames.h"
+#include "fs/shown_part.h"
 #include "fs/stat.h"
 #include "fs/status.h"
 #include "fs/tree.h"
@@ -47,12 +48,7 @@ struct Filesystem::Parts {
       : config(std::move(given)),
         store(blocks),
         stat(config),
-        tree({.project_id = config.project_id,
-              .is_admin = config.is_admin,
-              .show_hidden = config.show_hidden,
-              .all_projects = config.all_projects,
-              .visibilities = config.visibilities,
-              .root = config.subdirectory}),
+        tree(directories_config(config)),
         directories(tree.directories()),
         offers({.project_id = config.project_id,
                 .ttl = config.metadata_ttl,

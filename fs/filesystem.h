@@ -129,8 +129,8 @@ struct Config {
   std::string label;     ///< the cloud, for people
   std::string identity;  ///< endpoint and project: whose journal entries are ours
   std::string endpoint;  ///< prefix of cache keys
-  /// Under which the catalogue is kept for the next mount, see client::catalogue_key(); empty: it
-  /// is not kept.
+  /// Under which the catalogue is kept for the next mount, see client::catalogue_key() and
+  /// listed_part(); empty: it is not kept.
   std::string catalogue_key;
   bool offline = false;    ///< begin with the kept catalogue when the cloud does not answer
   std::string project_id;  ///< whose private and shared images are "ours"; empty: everybody's

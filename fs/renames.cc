@@ -113,6 +113,10 @@ void Renames::rename_image(const Node& node, const Place& place, std::stop_token
   if (other != node.id) turns_.take(std::max(node.id, other), stop, second);
 
   const Image before = fresh(node, stop);
+  // `ln -sf` has a new image fetched under another name first.
+  if (place.holder && before.status != client::Status::kActive) {
+    throw_errno(EBUSY, "image " + before.id + " is " + before.status_word + ", it replaces none");
+  }
   std::vector<Change> changes, back;
   if (before.name != place.name) {
     changes.push_back({.key = "name", .value = place.name});
