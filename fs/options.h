@@ -80,6 +80,7 @@ struct Options {
   Replaced replaced = Replaced::kHide;
   bool hidden = false;  ///< show images with os_hidden
   XattrList xattrs = XattrList::kAll;
+  bool check_properties = false;              ///< by the site's definitions
   std::string disk_format, container_format;  ///< of files whose bytes say nothing
 
   bool insecure = false;  ///< do not check certificates

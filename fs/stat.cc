@@ -10,10 +10,12 @@ namespace {
 // The tree follows changes made elsewhere within its own time; the kernel adds no more than this.
 constexpr std::chrono::milliseconds kValid{1000};
 
-mode_t permissions(const Node& node) {
+mode_t permissions(const Node& node, bool is_admin) {
   const client::Image& image = *node.image;
-  if (image.status == client::Status::kDeactivated) return 0;
   if (node.upload) return 0644;
+  if (image.status == client::Status::kDeactivated) return is_admin ? 0400 : 0;
+  // Killed, or a word of a Glance to come: nothing we know can be done with it but rm.
+  if (image.status == client::Status::kOther) return 0444;
   return node.ours && !image.is_protected ? 0644 : 0444;
 }
 
@@ -27,6 +29,7 @@ std::uint64_t readable_size(const client::Image& image) {
 
 Stat::Stat(const Config& config)
     : read_only_(config.read_only),
+      is_admin_(config.is_admin),
       uid_(config.uid),
       gid_(config.gid),
       umask_(config.umask),
@@ -64,7 +67,7 @@ Attributes Stat::link(NodeId node, std::uint64_t size) const {
 }
 
 Attributes Stat::file(const Node& node) const {
-  Attributes attributes = base(node.id, S_IFREG | permissions(node));
+  Attributes attributes = base(node.id, S_IFREG | permissions(node, is_admin_));
   attributes.size =
       node.upload ? node.upload->image().size.value_or(0) : readable_size(*node.image);
   attributes.blocks = (attributes.size + 511) / 512;

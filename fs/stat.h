@@ -24,7 +24,8 @@ class Stat {
   Attributes link(NodeId node, std::uint64_t size) const;
   /// Modified when the image was made (its bytes never change, so rsync and make are happy),
   /// changed when its record was. Its owner may write: 0644; others' and protected ones: 0444;
-  /// deactivated: none at all.
+  /// deactivated: none at all, but reading for administrators; of an unknown status: 0444. The
+  /// size is 0 until there is data.
   Attributes file(const Node& node) const;
 
   /// How long the kernel may remember a node: not at all while its size may change, or
@@ -33,7 +34,7 @@ class Stat {
 
  private:
   Attributes base(NodeId node, mode_t mode) const;
-  const bool read_only_;
+  const bool read_only_, is_admin_;
   const uid_t uid_;
   const gid_t gid_;
   const mode_t umask_;

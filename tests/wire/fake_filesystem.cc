@@ -118,7 +118,7 @@ struct Filesystem::Parts {
   FakeFiles& fake;
 };
 
-Filesystem::Filesystem(Config, client::Images&, cache::Store&, cache::Spools&)
+Filesystem::Filesystem(Config, client::Images&, cache::Store&, cache::Spools&, cache::Snapshots*)
     : parts_(std::make_unique<Parts>(Parts{*std::exchange(test::next_script, nullptr)})) {}
 Filesystem::~Filesystem() = default;
 
@@ -134,6 +134,11 @@ std::vector<DirectoryEntry> Filesystem::list(NodeId directory) const {
 }
 std::optional<std::string> Filesystem::xattr(NodeId node, std::string_view name) const {
   return call(parts_->fake.xattr, node, name);
+}
+bool Filesystem::asks_for_xattr(std::string_view name) { return name == "user.glance.members"; }
+std::optional<std::string> Filesystem::ask_xattr(NodeId node, std::string_view name,
+                                                 std::stop_token stop) {
+  return call(parts_->fake.ask_xattr, node, name, std::move(stop));
 }
 std::vector<std::string> Filesystem::xattr_names(NodeId node) const {
   return call(parts_->fake.xattr_names, node);
