@@ -90,6 +90,7 @@ Config filesystem_config(const Options& options, const Paths& paths, const clien
   config.replace = options.replace;
   config.replaced = options.replaced;
   config.xattrs = options.xattrs;
+  config.check_properties = options.check_properties;
   config.fallback_format = {.disk_format = options.disk_format,
                             .container_format = options.container_format};
   config.uid = options.uid;
