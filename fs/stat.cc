@@ -71,7 +71,7 @@ Attributes Stat::link(NodeId node, std::uint64_t size) const {
 }
 
 Attributes Stat::file(const Node& node) const {
-  Attributes attributes = base(node.id, S_IFREG | permissions(node, is_admin_));
+  Attributes attributes = base(node.id, S_IFREG | permissions(node));
   attributes.size =
       node.upload ? node.upload->image().size.value_or(0) : readable_size(*node.image);
   attributes.blocks = (attributes.size + 511) / 512;
