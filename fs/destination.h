@@ -35,6 +35,11 @@ void check_stores(const std::vector<std::string>& stores, client::Images& images
 void check_destination(const Destination& destination, client::Images& images,
                        std::stop_token stop);
 
+/// Throws EINVAL, naming the stores there are, when the site has not all of `stores`; and what
+/// asking throws.
+void check_stores(const std::vector<std::string>& stores, client::Images& images,
+                  std::stop_token stop);
+
 /// Throws `error`, the refusal of a plain upload, and where it is one that an import may get
 /// around, says so.
 [[noreturn]] void throw_refused_upload(const client::HttpError& error, std::string_view image_id,

@@ -53,9 +53,12 @@ bool import_waits(const client::Image& image) {
 }
 
 // Why the data of `image` cannot be read now; 0: it can.
-int unreadable(const client::Image& image) {
+int unreadable(const client::Image& image, bool is_admin) {
   switch (image.status) {
     case Status::kActive:
+      return image.size ? 0 : EIO;
+    case Status::kDeactivated:
+      if (!is_admin) return EACCES;
       return image.size ? 0 : EIO;
     case Status::kQueued:
       return import_waits(image) ? EBUSY : ENODATA;
@@ -63,8 +66,6 @@ int unreadable(const client::Image& image) {
     case Status::kUploading:
     case Status::kImporting:
       return EBUSY;
-    case Status::kDeactivated:
-      return EACCES;
     case Status::kOther:
       return EIO;
   }
@@ -73,11 +74,13 @@ int unreadable(const client::Image& image) {
 
 }  // namespace
 
-void check_readable(const client::Image& image) {
-  const int error = unreadable(image);
+void check_readable(const client::Image& image, bool is_admin) {
+  const int error = unreadable(image, is_admin);
   if (error == 0) return;
   const std::string state = import_waits(image) ? "about to be imported" : image.status_word;
-  throw_errno(error, "image " + image.id + " is " + state + ", it has no data to read");
+  throw_errno(error, "image " + image.id + " is " + state +
+                         (error == EACCES ? ", only administrators can read it"
+                                          : ", it has no data to read"));
 }
 
 Opened Files::open(NodeId node, int flags, const Caller& caller, std::stop_token stop) {
@@ -92,7 +95,12 @@ Opened Files::open(NodeId node, int flags, const Caller& caller, std::stop_token
   if (!known) throw_errno(ESTALE, "the image is gone");
   if (wants_to_write(flags) && config_.read_only) throw_errno(EROFS, "mounted read-only");
   if (known->upload) return open_upload(*known, flags, caller);
-  const std::optional<Node> confirmed = catalogue_.confirmed(*known, stop);
+  std::optional<Node> confirmed = catalogue_.confirmed(*known, stop);
+  // What refuses must be true now; of what lets in, the downloads will show it.
+  if (confirmed && !confirmed->upload && unreadable(*confirmed->image, config_.is_admin) != 0) {
+    confirmed->confirmed = Tree::Time::min();
+    confirmed = catalogue_.confirmed(*confirmed, stop);
+  }
   if (!confirmed) throw_errno(ENOENT, "the image is gone");
   if (wants_to_write(flags)) return open_for_writing(*confirmed, flags, caller, stop);
   return open_image(*confirmed, stop);
@@ -126,7 +134,7 @@ Opened Files::open_upload(const Node& node, int flags, const Caller& caller) {
 
 Opened Files::open_image(const Node& node, const std::stop_token& stop) {
   const client::Image& image = *node.image;
-  check_readable(image);
+  check_readable(image, config_.is_admin);
   if (!uploads_.settlements().wait(image.id, stop)) {
     // The kernel would let the reader see what is written now, which the image has not.
     throw_errno(EBUSY, "whoever wrote image " + image.id + " has not closed it yet");

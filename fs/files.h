@@ -18,8 +18,9 @@ namespace glancefs::fs {
 struct UploadHandle;
 
 /// Throws why the data of `image` cannot be read now: ENODATA (queued), EBUSY (being written),
-/// EACCES (deactivated), EIO (no size, or a status we do not know).
-void check_readable(const client::Image& image);
+/// EACCES (deactivated, and we are no administrator, to whom Glance gives it all the same), EIO (no
+/// size, or a status we do not know).
+void check_readable(const client::Image& image, bool is_admin);
 
 /// Thread-safe. The methods are those of Filesystem; all references outlive it.
 class Files {

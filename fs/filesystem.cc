@@ -9,14 +9,20 @@
 #include "fs/fetcher.h"
 #include "fs/files.h"
 #include "fs/handles.h"
+#include "fs/image_xattrs.h"
 #include "fs/kept_catalogue.h"
 #include "fs/local_xattrs.h"
 #include "fs/names.h"
 #include "fs/offers.h"
 #include "fs/open_nodes.h"
+#include "fs/patches.h"
+#include "fs/property_check.h"
 #include "fs/renames.h"
+#include "fs/sharing.h"
+#include "fs/shown_part.h"
 #include "fs/stat.h"
 #include "fs/status.h"
+#include "fs/store_copies.h"
 #include "fs/tree.h"
 #include "fs/turns.h"
 #include "fs/uploads.h"
@@ -47,12 +53,7 @@ struct Filesystem::Parts {
       : config(std::move(given)),
         store(blocks),
         stat(config),
-        tree({.project_id = config.project_id,
-              .is_admin = config.is_admin,
-              .show_hidden = config.show_hidden,
-              .all_projects = config.all_projects,
-              .visibilities = config.visibilities,
-              .root = config.subdirectory}),
+        tree(directories_config(config)),
         directories(tree.directories()),
         offers({.project_id = config.project_id,
                 .ttl = config.metadata_ttl,
@@ -95,11 +96,17 @@ struct Filesystem::Parts {
              .watch = {.poll_interval = config.upload_pause, .patience = config.import_patience}},
             images, tree, uploads.formats(), failures),
         files(config, tree, catalogue, fetcher, uploads, control),
+        patches(images, tree, turns),
+        changes(config, tree, uploads, patches),
         renames(config, images, tree, turns, uploads),
-        changes(config, images, tree, turns, uploads, renames),
+        property_check(images, config.check_properties),
+        sharing(config, images, tree, turns),
+        store_copies(config, images, tree, turns),
+        image_xattrs(config, images, tree, turns, uploads, patches, property_check, sharing,
+                     store_copies),
         warm_up(fetcher, failures),
         local_xattrs(config, tree, catalogue, fetcher, warm_up, uploads, web_imports, store,
-                     failures) {
+                     failures, store_copies, property_check) {
     control.add("status", [this] {
       return status_text({.config = config,
                           .images = tree.totals(),
@@ -170,6 +177,17 @@ struct Filesystem::Parts {
     }
   }
 
+  /// Keeps the reason of what is no trouble to others, too: whoever sets something may ask for it.
+  template <typename Action>
+  void explained(NodeId node, Action&& action) {
+    try {
+      std::forward<Action>(action)();
+    } catch (...) {
+      failures.remember(node, std::current_exception());
+      throw;
+    }
+  }
+
   // Directories that do not come and go; of changes in them the kernel is told.
   static constexpr std::chrono::milliseconds kFixed{60000};
   static constexpr std::chrono::milliseconds kBrief{1000};
@@ -190,8 +208,13 @@ struct Filesystem::Parts {
   WebImports web_imports;
   Files files;
   OpenNodes open_nodes;
-  Renames renames;
+  Patches patches;
   Changes changes;
+  Renames renames;
+  PropertyCheck property_check;
+  Sharing sharing;
+  StoreCopies store_copies;
+  ImageXattrs image_xattrs;
   WarmUp warm_up;
   LocalXattrs local_xattrs;
   mutable Mutex read_mode_mutex;
@@ -284,6 +307,16 @@ std::optional<std::string> Filesystem::xattr(NodeId node, std::string_view name)
   if (!known) return std::nullopt;
   const std::string_view key = name.substr(kXattrPrefix.size());
   return known->upload ? field_text(known->upload->image(), key) : field_text(*known->image, key);
+}
+
+bool Filesystem::asks_for_xattr(std::string_view name) {
+  return name.starts_with(kXattrPrefix) && name.substr(kXattrPrefix.size()) == kMembersKey;
+}
+
+std::optional<std::string> Filesystem::ask_xattr(NodeId node, std::string_view name,
+                                                 std::stop_token stop) {
+  if (!asks_for_xattr(name)) return xattr(node, name);
+  return parts_->sharing.text(node, std::move(stop));
 }
 
 std::vector<std::string> Filesystem::xattr_names(NodeId node) const {
@@ -439,8 +472,10 @@ void Filesystem::set_xattr(NodeId node, std::string_view name, std::string_view 
     const std::string_view key = name.substr(kLocalXattrPrefix.size());
     return parts_->local_xattrs.set(node, key, value, std::move(stop));
   }
-  if (name.starts_with(kXattrPrefix)) parts_->check_changeable(node);
-  parts_->changes.set_xattr(node, name, value, mode, std::move(stop));
+  parts_->explained(node, [&] {
+    if (name.starts_with(kXattrPrefix)) parts_->check_changeable(node);
+    parts_->image_xattrs.set(node, name, value, mode, std::move(stop));
+  });
 }
 
 void Filesystem::remove_xattr(NodeId node, std::string_view name, std::stop_token stop) {
@@ -448,8 +483,10 @@ void Filesystem::remove_xattr(NodeId node, std::string_view name, std::stop_toke
     const std::string_view key = name.substr(kLocalXattrPrefix.size());
     return parts_->local_xattrs.remove(node, key, std::move(stop));
   }
-  if (name.starts_with(kXattrPrefix)) parts_->check_changeable(node);
-  parts_->changes.remove_xattr(node, name, std::move(stop));
+  parts_->explained(node, [&] {
+    if (name.starts_with(kXattrPrefix)) parts_->check_changeable(node);
+    parts_->image_xattrs.remove(node, name, std::move(stop));
+  });
 }
 
 int Filesystem::explain(std::string_view operation, NodeId node,

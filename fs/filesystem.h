@@ -129,8 +129,8 @@ struct Config {
   std::string label;     ///< the cloud, for people
   std::string identity;  ///< endpoint and project: whose journal entries are ours
   std::string endpoint;  ///< prefix of cache keys
-  /// Under which the catalogue is kept for the next mount, see client::catalogue_key(); empty: it
-  /// is not kept.
+  /// Under which the catalogue is kept for the next mount, see client::catalogue_key() and
+  /// listed_part(); empty: it is not kept.
   std::string catalogue_key;
   bool offline = false;    ///< begin with the kept catalogue when the cloud does not answer
   std::string project_id;  ///< whose private and shared images are "ours"; empty: everybody's
@@ -147,6 +147,7 @@ struct Config {
   bool replace = false;  ///< images can be written over, by new ones
   Replaced replaced = Replaced::kHide;
   XattrList xattrs = XattrList::kAll;
+  bool check_properties = false;  ///< compare their values with the site's definitions
   uid_t uid = 0;
   gid_t gid = 0;
   mode_t umask = 0;
@@ -214,6 +215,9 @@ class Filesystem {
   /// nullopt: no such attribute. Names without "user." never have a value.
   std::optional<std::string> xattr(NodeId node, std::string_view name) const;
   std::vector<std::string> xattr_names(NodeId node) const;
+  /// Whether the value is not in memory and ask_xattr() has to be called instead of xattr(). Such
+  /// attributes are never listed.
+  static bool asks_for_xattr(std::string_view name);
   Statistics statistics() const;
   /// Who hears from now on of what has changed, here or elsewhere; null: nobody.
   void watch(std::shared_ptr<Watcher> watcher);
@@ -244,6 +248,8 @@ class Filesystem {
   /// written elsewhere), EROFS. ESTALE: the name leads to another node by now; the kernel then asks
   /// for it and opens what it leads to. Who opens it matters for writing only.
   Opened open(NodeId node, int flags, Caller caller, std::stop_token stop);
+  /// As xattr(), and asks the cloud where that cannot know. What Glance says.
+  std::optional<std::string> ask_xattr(NodeId node, std::string_view name, std::stop_token stop);
   /// A new image, still local. EEXIST, EACCES, EROFS, EILSEQ, ENAMETOOLONG, ENOSPC.
   std::pair<Entry, Opened> create(NodeId parent, std::string_view name, int flags, Caller caller,
                                   std::stop_token stop);
@@ -285,7 +291,9 @@ class Filesystem {
   /// `handle` may be null. EPERM (size of an image, foreign owner), EACCES, EROFS.
   Attributes change(NodeId node, const AttributeChange& change, Handle* handle,
                     std::stop_token stop);
-  /// EPERM (read-only fields), EINVAL, EEXIST, ENODATA, ENOTSUP (not user.glance.*), ENOSPC, EROFS.
+  /// EPERM (read-only fields), EINVAL, EEXIST, ENODATA, ENOTSUP (not user.glance.*), ENOSPC, EROFS,
+  /// EBUSY (being uploaded elsewhere). Setting the stores of an image returns when the copies are
+  /// there, which may take hours.
   void set_xattr(NodeId node, std::string_view name, std::string_view value, XattrMode mode,
                  std::stop_token stop);
   void remove_xattr(NodeId node, std::string_view name, std::stop_token stop);

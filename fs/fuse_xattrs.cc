@@ -33,6 +33,17 @@ void getxattr(fuse_req_t raw, fuse_ino_t node, const char* name, std::size_t siz
     fuse_reply_err(raw, absent(key));
     return;
   }
+  if (Filesystem::asks_for_xattr(key)) {
+    dispatch(shell_of(raw).metadata, raw, "getxattr", node,
+             [node, size, asked = std::string(key)](Request& request, std::stop_token stop) {
+               const auto value = request.files().ask_xattr(node, asked, std::move(stop));
+               if (value) request.answer(Sized{*value, size});
+               // Does nothing to a request that is answered.
+               request.fail(ENODATA);
+               return Done{};
+             });
+    return;
+  }
   Request request(raw, "getxattr", node);
   attempt(request, [&] {
     const auto value = request.files().xattr(node, key);
@@ -64,10 +75,11 @@ void setxattr(fuse_req_t raw, fuse_ino_t node, const char* name, const char* val
     fuse_reply_err(raw, ENOTSUP);
     return;
   }
-  // An upload may take hours; it must not hold up what else is changed.
+  // An upload or a copy may take hours; it must not hold up what else is changed.
   Shell& shell = shell_of(raw);
-  Executor& executor =
-      std::string_view(name) == "user.glancefs.upload" ? shell.transfers : shell.metadata;
+  const std::string_view key(name);
+  const bool transfers = key == "user.glancefs.upload" || key == "user.glance.stores";
+  Executor& executor = transfers ? shell.transfers : shell.metadata;
   dispatch(executor, raw, "setxattr", node,
            [node, name = std::string(name), value = std::string(value, size),
             mode = xattr_mode(flags)](Request& request, std::stop_token stop) {

@@ -50,7 +50,8 @@ void keep(cache::Snapshots& snapshots, const std::string& key, const Identity& w
 }
 
 // Who an earlier mount with these settings was, if its catalogue is there, too.
-std::optional<Identity> kept(cache::Snapshots& snapshots, const client::Cloud& cloud) {
+std::optional<Identity> kept(cache::Snapshots& snapshots, const client::Cloud& cloud,
+                             const std::function<std::string(const Identity&)>& catalogue_key) {
   const auto key = client::login_key(cloud);
   if (!key) return std::nullopt;
   std::optional<Identity> who;
@@ -59,11 +60,11 @@ std::optional<Identity> kept(cache::Snapshots& snapshots, const client::Cloud& c
       if (row == kRow) who = decode(blob);
     });
     if (!who) return std::nullopt;
-    const auto catalogue = client::catalogue_key(cloud, *who);
-    if (!catalogue || !snapshots.taken(*catalogue)) return std::nullopt;
+    const std::string catalogue = catalogue_key(*who);
+    if (catalogue.empty() || !snapshots.taken(catalogue)) return std::nullopt;
     // Both are used together, so they are forgotten together.
     snapshots.use(*key);
-    snapshots.use(*catalogue);
+    snapshots.use(catalogue);
   } catch (const std::system_error& error) {
     log::warning("the last login cannot be used: {}", error.what());
   }
@@ -72,13 +73,14 @@ std::optional<Identity> kept(cache::Snapshots& snapshots, const client::Cloud& c
 
 }  // namespace
 
-KnownLogin log_in(client::Session& session, cache::Snapshots* snapshots, bool offline) {
+KnownLogin log_in(client::Session& session, cache::Snapshots* snapshots, bool offline,
+                  const std::function<std::string(const Identity&)>& catalogue_key) {
   const client::Cloud& cloud = session.cloud();
   try {
     session.log_in({});
   } catch (const client::LoginError& error) {
     if (!error.is_outage() || (!offline && !error.hint().empty())) throw;
-    const auto who = snapshots != nullptr ? kept(*snapshots, cloud) : std::nullopt;
+    const auto who = snapshots != nullptr ? kept(*snapshots, cloud, catalogue_key) : std::nullopt;
     if (!offline) {
       if (!who) throw;
       throw client::LoginError(error.code().value(), error.text(),

@@ -31,7 +31,9 @@ std::optional<std::string> LocalXattrs::get(NodeId node, std::string_view name) 
   if (!known) return std::nullopt;
   if (name == "cached") return known->upload ? "100%" : cached(*known->image);
   if (name == "progress") {
-    return known->upload ? known->upload->describe() : web_imports_.progress(*known->image);
+    if (known->upload) return known->upload->describe();
+    auto copying = copies_.progress(node);
+    return copying ? copying : web_imports_.progress(*known->image);
   }
   if (known->upload) return std::nullopt;
   if (name == "prefetch") return flag_text(warm_up_.has(known->image->id));
@@ -60,7 +62,10 @@ std::string LocalXattrs::cached(const client::Image& image) const {
 
 void LocalXattrs::set(NodeId node, std::string_view name, std::string_view value,
                       std::stop_token stop) {
-  if (name == "refresh") return catalogue_.refresh(std::move(stop));
+  if (name == "refresh") {
+    checks_.forget();
+    return catalogue_.refresh(std::move(stop));
+  }
   if (name != "prefetch" && name != "pin" && name != "upload") {
     throw_errno(EPERM, "this attribute only tells");
   }
@@ -87,7 +92,7 @@ client::ImagePtr LocalXattrs::readable(NodeId node, std::stop_token stop) {
   if (known->upload) throw_errno(EBUSY, "the image is not at Glance yet");
   const std::optional<Node> confirmed = catalogue_.confirmed(*known, std::move(stop));
   if (!confirmed) throw_errno(ENOENT, "the image is gone");
-  check_readable(*confirmed->image);
+  check_readable(*confirmed->image, config_.is_admin);
   return confirmed->image;
 }
 

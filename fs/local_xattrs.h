@@ -11,6 +11,8 @@
 #include "fs/catalogue.h"
 #include "fs/failures.h"
 #include "fs/fetcher.h"
+#include "fs/property_check.h"
+#include "fs/store_copies.h"
 #include "fs/tree.h"
 #include "fs/uploads.h"
 #include "fs/warm_up.h"
@@ -25,7 +27,7 @@ class LocalXattrs {
  public:
   LocalXattrs(const Config& config, Tree& tree, Catalogue& catalogue, Fetcher& fetcher,
               WarmUp& warm_up, Uploads& uploads, WebImports& web_imports, cache::Store& store,
-              const Failures& failures)
+              const Failures& failures, const StoreCopies& copies, PropertyCheck& checks)
       : config_(config),
         tree_(tree),
         catalogue_(catalogue),
@@ -34,7 +36,9 @@ class LocalXattrs {
         uploads_(uploads),
         web_imports_(web_imports),
         store_(store),
-        failures_(failures) {}
+        failures_(failures),
+        copies_(copies),
+        checks_(checks) {}
 
   /// nullopt: no such attribute, or the file has none.
   std::optional<std::string> get(NodeId node, std::string_view name) const;
@@ -62,6 +66,8 @@ class LocalXattrs {
   WebImports& web_imports_;
   cache::Store& store_;
   const Failures& failures_;
+  const StoreCopies& copies_;
+  PropertyCheck& checks_;
 };
 
 }  // namespace glancefs::fs

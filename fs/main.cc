@@ -79,7 +79,6 @@ Config filesystem_config(const Options& options, const Paths& paths, const clien
   config.project_id = who.project_id;
   config.project_name = who.project_name;
   config.identity = config.endpoint + " " + config.project_id;
-  config.catalogue_key = client::catalogue_key(cloud, who).value_or("");
   config.offline = options.offline;
   config.is_admin = who.is_admin;
   config.read_only = options.read_only;
@@ -91,6 +90,7 @@ Config filesystem_config(const Options& options, const Paths& paths, const clien
   config.replace = options.replace;
   config.replaced = options.replaced;
   config.xattrs = options.xattrs;
+  config.check_properties = options.check_properties;
   config.fallback_format = {.disk_format = options.disk_format,
                             .container_format = options.container_format};
   config.uid = options.uid;
@@ -109,6 +109,10 @@ Config filesystem_config(const Options& options, const Paths& paths, const clien
   config.recover = options.recover;
   config.import_links = options.import_links;
   config.upload_to = {.import = options.upload_by_import, .stores = options.stores};
+  // A part of the catalogue must not be taken for all of it.
+  if (const auto key = client::catalogue_key(cloud, who)) {
+    config.catalogue_key = *key + listed_part(config);
+  }
   return config;
 }
 
@@ -149,9 +153,14 @@ void serve(const Options& options, const Environment& environment, const Paths& 
   client::CurlTransport transport(transport_config(options, cloud, environment));
   client::Session session(cloud, transport, clock);
   const auto snapshots = open_snapshots(cache_directory(options, paths));
-  const KnownLogin login = log_in(session, snapshots.get(), options.offline);
+  const auto config_for = [&](const client::Identity& who) {
+    return filesystem_config(options, paths, cloud, who);
+  };
+  const KnownLogin login =
+      log_in(session, snapshots.get(), options.offline,
+             [&](const client::Identity& who) { return config_for(who).catalogue_key; });
   client::Glance images(session);
-  const Config config = filesystem_config(options, paths, cloud, login.identity);
+  const Config config = config_for(login.identity);
   check_shown_part(config);
   // Without the cloud the uploads themselves find out.
   if (!config.read_only && !login.offline) check_destination(config.upload_to, images, {});

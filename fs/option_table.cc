@@ -26,6 +26,12 @@ XattrList parse_xattrs(const std::string& word) {
   throw std::invalid_argument("expected all or settable");
 }
 
+bool parse_properties(const std::string& word) {
+  if (word == "free") return false;
+  if (word == "checked") return true;
+  throw std::invalid_argument("expected free or checked");
+}
+
 Verify parse_verify(const std::string& word) {
   if (word == "full") return Verify::kFull;
   if (word == "later") return Verify::kLater;
@@ -99,6 +105,7 @@ constexpr std::array kTable{
   Option{kFiles, kValue, "visibility", "WHICH", "", "the only images to show, as in public:private (default: all)", store<&Options::visibilities, parse_visibilities>},
   Option{kFiles, kValue, "subdir", "DIR", "", "mount only this directory, such as public or projects/PROJECT", store<&Options::subdirectory, parse_subdirectory>},
   Option{kFiles, kValue, "xattrs", "WHICH", "all", "extended attributes that are listed: all, or settable for rsync -X", store<&Options::xattrs, parse_xattrs>},
+  Option{kFiles, kValue, "properties", "HOW", "free", "values of properties: free, or checked against the site's metadata definitions", store<&Options::check_properties, parse_properties>},
   Option{kFiles, kValue, "disk-format", "NAME", "raw", "disk_format of new images whose bytes do not tell", store<&Options::disk_format, parse_format>},
   Option{kFiles, kValue, "container-format", "NAME", "bare", "container_format of such images", store<&Options::container_format, parse_format>},
   Option{kFiles, kValue, "upload", "WAY", "put", "how files get to Glance: put, or import where that is allowed instead", store<&Options::upload_by_import, parse_upload>},

@@ -85,6 +85,7 @@ struct Options {
   /// What is the root of the mount: empty, a visibility, or "projects/NAME".
   std::string subdirectory;
   XattrList xattrs = XattrList::kAll;
+  bool check_properties = false;              ///< by the site's definitions
   std::string disk_format, container_format;  ///< of files whose bytes say nothing
 
   bool insecure = false;  ///< do not check certificates

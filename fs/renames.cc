@@ -119,6 +119,10 @@ void Renames::rename_image(const Node& node, const Place& place, std::stop_token
   if (other != node.id) turns_.take(std::max(node.id, other), stop, second);
 
   const Image before = fresh(node, stop);
+  // `ln -sf` has a new image fetched under another name first.
+  if (place.holder && before.status != client::Status::kActive) {
+    throw_errno(EBUSY, "image " + before.id + " is " + before.status_word + ", it replaces none");
+  }
   std::vector<Change> changes, back;
   if (before.name != place.name) {
     changes.push_back({.key = "name", .value = place.name});
@@ -163,12 +167,6 @@ void Renames::rename_upload(const Node& node, const Upload::Place& place, std::s
     std::rethrow_exception(reason);
   }
   uploads_.publish_later(node.upload);
-}
-
-void Renames::move_upload(const Node& node, const Image& image, std::stop_token stop) {
-  rename_upload(node,
-                {.visibility = image.visibility, .name = image.name.value_or(""), .replaces = {}},
-                std::move(stop));
 }
 
 }  // namespace glancefs::fs

@@ -29,10 +29,6 @@ class Renames {
   void rename(NodeId from, std::string_view name, NodeId to, std::string_view new_name,
               unsigned flags, std::stop_token stop);
 
-  /// A file being written, to where name and visibility of `image` say. Nobody has to make room: no
-  /// image is replaced. Throws as rename().
-  void move_upload(const Node& node, const client::Image& image, std::stop_token stop);
-
  private:
   /// Where something is to go.
   struct Place {

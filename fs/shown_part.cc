@@ -28,4 +28,22 @@ void check_shown_part(const Config& config) {
   }
 }
 
+DirectoriesConfig directories_config(const Config& config) {
+  return {.project_id = config.project_id,
+          .is_admin = config.is_admin,
+          .show_hidden = config.show_hidden,
+          .all_projects = config.all_projects,
+          .visibilities = config.visibilities,
+          .root = config.subdirectory};
+}
+
+std::string listed_part(const Config& config) {
+  client::ListQuery query;
+  Directories(directories_config(config)).limit(query);
+  std::string part;
+  if (query.visibility) part += fmt::format(" {}", to_string(*query.visibility));
+  if (!query.owner.empty()) part += " of " + query.owner;
+  return part;
+}
+
 }  // namespace glancefs::fs

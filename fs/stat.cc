@@ -21,14 +21,17 @@ std::uint64_t readable_size(const client::Image& image) {
 
 mode_t Stat::permissions(const Node& node) const {
   const client::Image& image = *node.image;
-  if (image.status == client::Status::kDeactivated) return 0;
   if (node.upload) return 0644;
+  if (image.status == client::Status::kDeactivated) return is_admin_ ? 0400 : 0;
+  // Killed, or a word of a Glance to come: nothing we know can be done with it but rm.
+  if (image.status == client::Status::kOther) return 0444;
   return (node.ours || all_projects_) && !image.is_protected ? 0644 : 0444;
 }
 
 Stat::Stat(const Config& config)
     : read_only_(config.read_only),
       all_projects_(config.all_projects || config.subdirectory.starts_with("projects/")),
+      is_admin_(config.is_admin),
       uid_(config.uid),
       gid_(config.gid),
       umask_(config.umask),

@@ -27,7 +27,8 @@ class Stat {
   Attributes link(NodeId node, std::uint64_t size) const;
   /// Modified when the image was made (its bytes never change, so rsync and make are happy),
   /// changed when its record was. Who may change it may write: 0644; others' and protected ones:
-  /// 0444; deactivated: none at all.
+  /// 0444; deactivated: none at all, but reading for administrators; of an unknown status: 0444.
+  /// The size is 0 until there is data.
   Attributes file(const Node& node) const;
 
   /// How long the kernel may remember a node, provided that it is told of changes: not at all while
@@ -39,6 +40,7 @@ class Stat {
   mode_t permissions(const Node& node) const;
   const bool read_only_;
   const bool all_projects_;  ///< an administrator may change what belongs to others
+  const bool is_admin_;
   const uid_t uid_;
   const gid_t gid_;
   const mode_t umask_;

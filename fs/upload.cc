@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "fs/destination.h"
+#include "fs/member_list.h"
 #include "fs/names.h"
 #include "fs/waker.h"
 #include "fs/xattrs.h"
@@ -30,7 +31,8 @@ client::Image image_of_record(const cache::SpoolRecord& record) {
   image.created = image.updated =
       std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   for (const auto& [key, text] : record.properties) {
-    if (key == kStoresKey) {  // Glance decides the field, and we where the upload goes
+    // No fields of the record: where the upload goes, and whom the image is offered to then.
+    if (key == kStoresKey || key == kMembersKey) {
       apply_change(image, {.key = key, .value = text});
       continue;
     }
@@ -208,17 +210,23 @@ bool Upload::announced() const {
                                          record_.state == cache::SpoolState::kFailed);
 }
 
-void Upload::apply(const client::Change& change, std::string_view key, std::string_view text) {
+bool Upload::apply(const client::Change& change, std::string_view key, std::string_view text) {
   Lock lock(mutex_);
+  if (state_ == State::kDone) return false;
   if (key == kStoresKey && state_ == State::kUploading) {
     throw_errno(EBUSY, "the image is on its way into its stores");
   }
   auto& properties = record_.properties;
   std::erase_if(properties, [&](const auto& property) { return property.first == key; });
   if (change.value) properties.emplace_back(key, text);
+  if (key == "name") record_.name = escape_name(std::string(text));
+  if (key == "visibility") record_.directory = text;
   save();
   apply_change(image_, change);
-  if (state_ == State::kUploading) later_.push_back(change);
+  if (state_ != State::kUploading) return true;
+  std::erase_if(later_, [&](const client::Change& before) { return before.key == key; });
+  later_.push_back(change);
+  return true;
 }
 
 Upload::Place Upload::place() const {
@@ -317,6 +325,7 @@ void Upload::start() {
   seen_ = spool_->version();
   held_ = false;
   torn_.reset();
+  later_.clear();  // all that was set so far goes with this attempt
   sent_ = 0;
   import_news_.clear();
 }

@@ -86,9 +86,9 @@ class Upload {
   bool announced() const;
 
   /// Sets or removes a field. While an upload runs it is also remembered for later(): Glance undoes
-  /// what is changed in the middle of one. The stores cannot be changed then: EBUSY. ERRORS of the
-  /// journal.
-  void apply(const client::Change& change, std::string_view key, std::string_view text);
+  /// what is changed in the middle of one. The stores cannot be changed then: EBUSY. False: nothing
+  /// was done, it is an image by now. ERRORS of the journal.
+  bool apply(const client::Change& change, std::string_view key, std::string_view text);
   /// Where the image is to be.
   struct Place {
     client::Visibility visibility;
@@ -129,7 +129,7 @@ class Upload {
   void finish(const client::Image& image);
   /// `text` says why; the journal keeps it.
   void fail(const std::string& text);
-  /// Changes that came during the upload, once.
+  /// Changes that came during the upload, the last of each field, once.
   std::vector<client::Change> later();
   /// True for the first who asks: what is to be done once the image is done is his.
   bool claim_settling() noexcept { return !settling_.exchange(true); }

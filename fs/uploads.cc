@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "fs/any_stop.h"
 #include "fs/destination.h"
+#include "fs/late_changes.h"
+#include "fs/member_list.h"
 #include "fs/names.h"
 #include "fs/recovery.h"
 #include "fs/xattrs.h"
@@ -220,9 +222,15 @@ void Uploads::run(const std::shared_ptr<Upload>& upload, const std::stop_token& 
   }
   failures_.clear(node_of_image(image.id));
   failures_.clear(node_of_image(former_id));
-  apply_later(*upload, image, stop);  // before the journal forgets them
+  std::vector<client::Change> changes = upload->later();
+  // They never went with the data. Those set later are the same.
+  if (const auto members = field_text(upload->image(), kMembersKey)) {
+    std::erase_if(changes, [](const client::Change& late) { return late.key == kMembersKey; });
+    changes.push_back({.key = std::string(kMembersKey), .value = *members});
+  }
+  apply_later(*upload, image, changes, stop);  // before the journal forgets them
   complete(upload, former_id, image);
-  apply_later(*upload, image, stop);  // what came in between
+  apply_later(*upload, image, upload->later(), stop);  // what came in between
 }
 
 // A failed attempt may have left its id behind for good.
@@ -273,17 +281,16 @@ void Uploads::keep_late(const std::shared_ptr<Upload>& upload) {
   add(upload->shared_spool(), std::move(image), false)->hold(record.error);
 }
 
-void Uploads::apply_later(Upload& upload, client::Image& image, const std::stop_token& stop) {
-  const std::vector<client::Change> changes = upload.later();
+void Uploads::apply_later(Upload& upload, client::Image& image,
+                          const std::vector<client::Change>& changes, const std::stop_token& stop) {
   if (changes.empty()) return;
-  try {
-    image = images_.update(image.id, changes, stop);
-    if (upload.state() == Upload::State::kDone) {
-      tree_.put(std::make_shared<const client::Image>(image));
-    }
-  } catch (...) {
-    failures_.record("setting what was set during the upload", node_of_image(image.id),
-                     std::current_exception());
+  const NodeId node = node_of_image(image.id);
+  const auto failed = [&](const std::exception_ptr& reason) {
+    failures_.record("setting what was set on the file", node, reason);
+  };
+  image = apply_late(images_, image, changes, failed, stop);
+  if (upload.state() == Upload::State::kDone) {
+    tree_.put(std::make_shared<const client::Image>(image));
   }
 }
 

@@ -117,7 +117,8 @@ class Uploads {
   void complete(const std::shared_ptr<Upload>& upload, const std::string& former_id,
                 const client::Image& image);
   void keep_late(const std::shared_ptr<Upload>& upload);
-  void apply_later(Upload& upload, client::Image& image, const std::stop_token& stop);
+  void apply_later(Upload& upload, client::Image& image, const std::vector<client::Change>& changes,
+                   const std::stop_token& stop);
   void send(const std::shared_ptr<Upload>& upload);
   void schedule(const std::shared_ptr<Upload>& upload, std::chrono::milliseconds delay);
   void delete_found(const std::string& id, const std::stop_token& stop);

@@ -21,7 +21,7 @@ inline constexpr std::size_t kXattrSizeMax = 65536;
 
 /// What may be done with a key.
 enum class KeyKind {
-  kReadOnly,  ///< Glance decides: id, status, size, checksum, stores, os_glance_*, …
+  kReadOnly,  ///< not by a PATCH: id, status, size, checksum, stores, members, os_glance_*, …
   kBase,      ///< a base field that can be set
   kFormat,    ///< disk_format, container_format: only until the data is there
   kTags,      ///< the tags as one list
@@ -43,11 +43,11 @@ std::vector<std::string> listed_names(const client::Image& image, XattrList whic
 
 /// The change that sets `key` to `text` on `image` (an existing image, or a draft being written
 /// with status queued). nullopt: it already has that value, which is no error for read-only fields
-/// either. Booleans may also be written 1, 0, yes, no, in any case. Throws system_error: EPERM
-/// (read-only, format of an image with data), EINVAL (reserved names, names that are empty or begin
-/// or end with a blank, not a number, not a boolean, an image's name or a tag of more than 255
-/// characters), EILSEQ (not UTF-8, or a character outside the basic plane), E2BIG (more than 65,535
-/// bytes), ERANGE (name too long).
+/// either; or any time for `updated_at`, which each change moves. Booleans may also be written 1,
+/// 0, yes, no, in any case. Throws system_error: EPERM (read-only, format of an image with data),
+/// EINVAL (reserved names, names that are empty or begin or end with a blank, not a number, not a
+/// boolean, an image's name or a tag of more than 255 characters), EILSEQ (not UTF-8, or a
+/// character outside the basic plane), E2BIG (more than 65,535 bytes), ERANGE (name too long).
 std::optional<client::Change> set_change(const client::Image& image, std::string_view key,
                                          std::string_view text);
 

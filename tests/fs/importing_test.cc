@@ -149,13 +149,6 @@ TEST_F(Importing, SitesWithoutStagingSaySo) {
   EXPECT_EQ(rig_.images.calls(Call::kCreate), 0);
 }
 
-TEST_F(Importing, StoresOfAnImageAreNotForSetting) {
-  rig_.copy_in("private", "a", "data");
-  const NodeId node = rig_.node("private", "a");
-  EXPECT_EQ(errno_thrown([&] { set_stores(node, "slow"); }), EPERM);
-  EXPECT_EQ(errno_thrown([&] { set_stores(node, "fast"); }), 0) << "what it says already";
-}
-
 TEST_F(Importing, TheStoresSurviveTheDaemon) {
   rig_.config.upload_to = {};
   rig_.restart();

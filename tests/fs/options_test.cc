@@ -183,7 +183,8 @@ TEST(ParseOptions, WhichPartIsShown) {
 
 TEST(ParseOptions, EveryValueArrives) {
   const Options options = parse(
-      "uid=7,gid=8,umask=077,nodelete,hidden,xattrs=settable,cache-dir=c,cache-size=10G,"
+      "uid=7,gid=8,umask=077,nodelete,hidden,xattrs=settable,properties=checked,cache-dir=c,cache-"
+      "size=10G,"
       "cache-min-free=1G,passthrough=no,state-dir=/s/../t/,disk-format=iso,container_format=x-y_1"
       ",metadata-ttl=5m,connections=3,connect-timeout=4,"
       "timeout=5,mount-timeout=6,log=/l,log-level=trace,insecure,offline");
@@ -193,6 +194,7 @@ TEST(ParseOptions, EveryValueArrives) {
   EXPECT_FALSE(options.removal);
   EXPECT_TRUE(options.hidden);
   EXPECT_EQ(options.xattrs, XattrList::kSettable);
+  EXPECT_TRUE(options.check_properties);
   EXPECT_EQ(options.cache_directory, "/here/c");
   EXPECT_EQ(options.cache_size.bytes, 10ULL << 30);
   EXPECT_EQ(options.cache_min_free.bytes, 1ULL << 30);
@@ -250,6 +252,8 @@ TEST(ParseOptions, ExplainsMistakes) {
   EXPECT_THAT(error_of("nodelete=yes"), HasSubstr("takes no value"));
   EXPECT_THAT(error_of("noexec=1"), HasSubstr("takes no value"));
   EXPECT_THAT(error_of("max_read"), HasSubstr("needs a value"));
+  EXPECT_THAT(error_of("properties=some"), HasSubstr("expected free or checked"));
+  EXPECT_FALSE(parse("properties=free").check_properties);
   EXPECT_THAT(error_of("ro=perhaps"), HasSubstr("expected yes or no"));
   EXPECT_THAT(error_of("nocache-dir"), HasSubstr("unknown option"));
   EXPECT_THAT(error_of("log=stderr"), HasSubstr("only in the foreground"));

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fs/shown_part.h"
 #include "tests/fs/rig_test.h"
 
 namespace glancefs::fs {
@@ -236,6 +237,20 @@ TEST_F(PartialMounts, AForeignProjectAsTheRoot) {
   EXPECT_EQ(rig_.images.find(id)->visibility, Visibility::kShared);
   EXPECT_EQ(create_error("private"), EPERM);
   EXPECT_EQ(create_error(""), EPERM);
+}
+
+TEST(ListedPart, IsNamedOnlyWhereListingsAreLimited) {
+  Config config;
+  config.project_id = "ours";
+  EXPECT_EQ(listed_part(config), "");
+  config.visibilities = {Visibility::kPublic, Visibility::kPrivate};
+  EXPECT_EQ(listed_part(config), "") << "Glance cannot list two";
+  config.visibilities = {Visibility::kPublic};
+  EXPECT_EQ(listed_part(config), " public");
+  config.visibilities = {};
+  config.is_admin = true;
+  config.subdirectory = std::string("projects/") + kTheirs;
+  EXPECT_EQ(listed_part(config), std::string(" of ") + kTheirs);
 }
 
 }  // namespace

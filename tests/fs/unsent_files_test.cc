@@ -79,19 +79,6 @@ TEST_F(UnsentFiles, AreListedAlsoIfTheImageWillBeHidden) {
   EXPECT_THAT(rig_.names("private"), IsEmpty());
 }
 
-TEST_F(UnsentFiles, SettingNameOrVisibilityMovesThem) {
-  leave("a");
-  set("a", "name", "b");
-  EXPECT_THAT(rig_.names("private"), ElementsAre("b"));
-  set("b", "visibility", "community");
-  EXPECT_THAT(rig_.names("private"), IsEmpty());
-  files().rename(directory("community"), "b", directory("community"), "c", 0, {});
-  rig_.restart();
-  EXPECT_THAT(rig_.names("community"), ElementsAre("c"));
-  EXPECT_EQ(upload("c", "community"), 0);
-  EXPECT_EQ(image("c").status, Status::kActive);
-}
-
 TEST_F(UnsentFiles, WhatWasTakenBackDoesNotStopTheNextMount) {
   leave("a");
   for (const std::string key : {"min_ram", "min_disk", "protected", "os_hidden"}) take("a", key);

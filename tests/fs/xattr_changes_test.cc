@@ -116,6 +116,8 @@ TEST(SetChange, RefusesReadOnlyFieldsUnlessNothingChanges) {
     EXPECT_EQ(set_change(image, key, field_text(image, key).value()), std::nullopt) << key;
     EXPECT_EQ(set_error(image, key, "else"), EPERM) << key;
   }
+  EXPECT_EQ(set_error(image, "updated_at", "yesterday"), EPERM);
+  EXPECT_EQ(set_change(image, "updated_at", "2020-01-01T00:00:00Z"), std::nullopt);
   EXPECT_EQ(set_error(image, "direct_url", "http://127.0.0.1/"), EPERM);
 }
 

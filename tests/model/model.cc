@@ -181,6 +181,11 @@ std::map<std::string, std::string> Model::tree() const {
   return paths;
 }
 
+bool Model::is_written_here(const std::string& directory, const std::string& name) const {
+  const int file = find(directory, name);
+  return file != 0 && files.at(file).local != 0;
+}
+
 std::size_t Model::pending() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(files, [](const auto& file) { return file.second.local != 0; }));

@@ -86,6 +86,8 @@ class Model {
   std::string with_ids(const std::string& text) const;
   std::string without_ids(const std::string& text) const;
   std::size_t pending() const;
+  /// Whether the name leads to a file being written.
+  bool is_written_here(const std::string& directory, const std::string& name) const;
 
   // Open files.
 
@@ -148,6 +150,8 @@ class Model {
   Handle& open_slot(const Operation& op) { return handles.at(op.slot); }
   int check_new_name(const std::string& directory, const std::string& name) const;
   int look_again(int file);
+  /// Asks for the record: EIO, ENOENT.
+  int ask_for(int file);
   int open_existing(int file, const Operation& op);
   void open_local(int file, const Operation& op);
   static void resize_bytes(Local& local, std::uint64_t size);

@@ -31,6 +31,9 @@ int Model::patch(int number, const Image& wanted, const std::set<std::string>& k
   File& file = files.at(number);
   const int error = patched(file, wanted, keys, removes, *version);
   if (error == 0) file.truth = version;
+  if (file.local == 0 && error == ENOENT) file.seen = nullptr;
+  // Somebody else has removed it meanwhile: the record shows that.
+  if (file.local == 0 && error == ENODATA) file.seen = file.truth;
   if (removes && take_fault("lost")) return EIO;
   if (error == 0) file.seen = version;
   return error;
@@ -90,27 +93,34 @@ Outcome Model::unlink(const Operation& op) {
 
 // The record is asked for first: what is not as it was seen is not what was meant.
 int Model::look_again(int number) {
-  if (const int error = request()) return error;
   File& file = files.at(number);
   const VersionPtr before = file.seen;
-  if (!file.truth || !visible(*file.truth)) {
-    file.seen = nullptr;
-    return ENOENT;
-  }
+  if (const int error = ask_for(number)) return error;
   const Image& now = file.truth->image;
   const Image& then = before->image;
   const bool same =
       now.name == then.name && now.visibility == then.visibility && now.hidden == then.hidden;
-  if (!same) file.seen = file.truth;
+  if (same) file.seen = before;
   return same ? 0 : ENOENT;
 }
 
+int Model::ask_for(int number) {
+  if (const int error = request()) return error;
+  File& file = files.at(number);
+  file.seen = file.truth && visible(*file.truth) ? file.truth : nullptr;
+  return file.seen ? 0 : ENOENT;
+}
+
 Outcome Model::rename(const Operation& op) {
-  const int file = lookup(op.directory, op.name);
+  int file = lookup(op.directory, op.name);
   const int target = lookup(op.to_directory, op.to_name);
   const bool exchange = (op.flags & RENAME_EXCHANGE) != 0;
   if (file == 0 || (exchange && target == 0)) return {.error = ENOENT};
   if (target != 0 && (op.flags & RENAME_NOREPLACE) != 0) return {.error = EEXIST};
+  if (file == target) return {};
+  // To look for one name can have told of an image that has the other.
+  file = find(op.directory, op.name);
+  if (file == 0) return {.error = ENOENT};
   if (file == target) return {};
   if (exchange) return {.error = EINVAL};
   const bool images = op.to_directory != "by-id" && !op.to_directory.empty();
@@ -203,12 +213,15 @@ Outcome Model::set_xattr(const Operation& op) {
   if (op.key == "glancefs.upload") return {.error = set_upload(file, op.value)};
   if (op.key == "glancefs.error" || op.key == "glancefs.cached") return {.error = EPERM};
   if (op.key == "xdg.origin.url") return {.error = ENOTSUP};
+  const bool image = files.at(file).local == 0;
+  const bool asks = image && op.flags != 0 && op.key != "status";
+  if (const int error = asks ? ask_for(file) : 0) return {.error = error};
   const bool exists = all_fields(shown(file)).contains(op.key);
   if (exists && op.flags == XATTR_CREATE) return {.error = EEXIST};
   if (!exists && op.flags == XATTR_REPLACE) return {.error = ENODATA};
   if (files.at(file).local != 0) return {.error = set_local_xattr(file, op.key, op.value)};
   Image after = shown(file);
-  const int error = set_field(after, op.key, op.value);
+  const int error = op.key == "status" ? EINVAL : set_field(after, op.key, op.value);
   if (error != 0) return {.error = std::max(error, 0)};
   return {.error = patch(file, after, {op.key}, false)};
 }
@@ -226,8 +239,7 @@ int Model::set_local_xattr(int file, const std::string& key, const std::string& 
   } else if (site_known_ && !is_known_format(key, value)) {
     return EINVAL;
   }
-  if (key == "name" || key == "visibility")
-    return rename_local(file, after.visibility, after.name.value_or(""));
+  if (key == "name" || key == "visibility") return EPERM;  // they follow the path
   local.wanted = after;
   local.here[key] = value;
   // Who sets something on a file that was refused puts right what it was refused for.
@@ -251,11 +263,13 @@ Outcome Model::remove_xattr(const Operation& op) {
   if (local && op.key == "stores" && !after.stores.empty()) {
     local_of(file).wanted.stores.clear();
     local_of(file).here.erase(op.key);
+    local_of(file).queued |= local_of(file).failed;
     return {};
   }
   const bool property = after.properties.contains(op.key);
   if (const int error = remove_field(after, op.key)) return {.error = error};
-  if (!local) return {.error = patch(file, after, {op.key}, property)};
+  const bool is_so = all_fields(after) == all_fields(shown(file));
+  if (!local) return {.error = is_so ? 0 : patch(file, after, {op.key}, property)};
   Local& written = local_of(file);
   // What somebody else's image has goes there and then.
   if (property && written.found) {
@@ -268,6 +282,7 @@ Outcome Model::remove_xattr(const Operation& op) {
   written.here.erase(op.key);
   // What every image has goes back to what it begins with.
   const Texts texts = all_fields(after);
+  written.queued |= written.failed;
   if (!property) written.here[op.key] = op.key == "tags" ? "" : texts.at(op.key);
   return {};
 }

@@ -61,6 +61,9 @@ int Model::open_existing(int file, const Operation& op) {
     open_local(file, op);
     return 0;
   }
+  // What refuses must be true now, if anybody answers.
+  const bool refuses = shown(file).status != "active";
+  if (refuses && fault != "503" && ask_for(file) != 0) return ENOENT;
   const VersionPtr version = files.at(file).seen;
   const std::string& status = version->image.status;
   const bool busy = status == "saving" || status == "uploading" || status == "importing";

@@ -78,7 +78,11 @@ const std::vector<Verb>& table() {
        [](World& w, Op op) {
          return Outcome{.error = tried(w).set_xattr(place(op), full_name(op), op.value, op.flags)};
        },
-       [](Model& m, Op op, const Outcome&) { return m.set_xattr(op); }, always},
+       [](Model& m, Op op, const Outcome&) { return m.set_xattr(op); },
+       // Copies of images from store to store are not played.
+       [](const Model& m, Op op) {
+         return op.key != "stores" || m.is_written_here(op.directory, op.name);
+       }},
       {"removexattr", 5, invent_remove_xattr,
        [](World& w, Op op) {
          return Outcome{.error = tried(w).remove_xattr(place(op), full_name(op))};

@@ -70,7 +70,7 @@ std::optional<int> code_in(std::string_view line) {
 /// What stands after "console".
 struct Words {
   bool setup = false, remount = false, devcloud = false;
-  std::string options;
+  std::string options, account = "demo";
 };
 
 Words parse_words(const std::string& text, std::size_t line) {
@@ -83,6 +83,8 @@ Words parse_words(const std::string& text, std::size_t line) {
       words.remount = true;
     } else if (word == "devcloud") {
       words.devcloud = true;
+    } else if (word == "as" && stream >> words.account) {
+      if (words.account != "admin" && words.account != "other") wrong(line, "who is that?");
     } else if (word != "-o" || !(stream >> words.options)) {
       wrong(line, "unknown word " + word);
     }
@@ -148,7 +150,7 @@ class Parser {
   void end_block() {
     if (words_.setup) {
       setup_.insert(setup_.end(), block_.begin(), block_.end());
-      if (page_.sessions.empty()) page_.sessions.push_back({.options = {}, .examples = {}});
+      if (page_.sessions.empty()) page_.sessions.emplace_back();
       return;
     }
     if (page_.illustrated.empty() || page_.illustrated.back() != heading_) {
@@ -156,8 +158,10 @@ class Parser {
     }
     if (words_.devcloud && real_cloud_) return;
     if (page_.sessions.empty() || words_.remount ||
-        page_.sessions.back().options != words_.options) {
-      page_.sessions.push_back({.options = words_.options, .examples = {}});
+        page_.sessions.back().options != words_.options ||
+        page_.sessions.back().account != words_.account) {
+      page_.sessions.push_back(
+          {.options = words_.options, .account = words_.account, .examples = {}});
     }
     auto& examples = page_.sessions.back().examples;
     examples.insert(examples.end(), block_.begin(), block_.end());

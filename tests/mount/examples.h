@@ -8,8 +8,9 @@
 //   ```
 //
 // Words after "console": setup (runs first in each mount of the page), remount (a new mount from
-// here on), -o OPTIONS (such a mount for this block and those after it with the same options),
-// devcloud (not run on a real cloud; a line "Development cloud only: WHY" must stand before it).
+// here on), -o OPTIONS (such a mount for this block and those after it with the same options), as
+// USER (the same: a mount by admin or other instead of demo), devcloud (not run on a real cloud; a
+// line "Development cloud only: WHY" must stand before it).
 #pragma once
 
 #include <cstddef>
@@ -29,6 +30,7 @@ struct Example {
 /// What runs on one mount.
 struct Session {
   std::string options;  ///< of the mount
+  std::string account = "demo";
   std::vector<Example> examples;
 };
 

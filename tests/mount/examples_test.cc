@@ -65,20 +65,19 @@ class Examples : public MountedCloud, public testing::WithParamInterface<std::st
     ASSERT_EQ(made.code, 0) << made.output;
   }
 
-  void mount_session(const std::string& options) {
+  void mount_session(const Session& session) {
     if (daemon_ && sh("mountpoint -q $M").code == 0) {
       unmount();
     } else if (daemon_) {  // an example has unmounted it
       EXPECT_EQ(daemon_->wait(), 0) << daemon_->output();
     }
-    if (!real_cloud().empty()) {
-      std::istringstream lines(run(". " + accounts_ + "/demo; env | grep ^OS_").output);
-      for (std::string line; std::getline(lines, line);) {
-        const std::size_t equals = line.find('=');
-        daemon_environment_[line.substr(0, equals)] = line.substr(equals + 1);
-      }
+    std::istringstream lines(
+        run(". " + accounts_ + "/" + session.account + "; env | grep ^OS_").output);
+    for (std::string line; std::getline(lines, line);) {
+      const std::size_t equals = line.find('=');
+      daemon_environment_[line.substr(0, equals)] = line.substr(equals + 1);
     }
-    mount(options);
+    mount(session.options);
   }
 
   std::string run_session(const Session& session) {
@@ -95,7 +94,7 @@ class Examples : public MountedCloud, public testing::WithParamInterface<std::st
 
 TEST_P(Examples, AreTrue) {
   for (const Session& session : page_.sessions) {
-    mount_session(session.options);
+    mount_session(session);
     const std::string differences = run_session(session);
     EXPECT_EQ(differences, "") << GetParam() << ".md";
   }
@@ -131,10 +130,10 @@ TEST(ExamplePages, AreReadAsTheirHeaderSays) {
   const std::string page =
       "# Title\n```console setup\n$ a=1\n```\n## One\ntext\n```console\n$ echo $a\n1\n$ false \\\n"
       "> --really\n[1]\n```\n```console -o ro,ttl=3\n$ true\n```\n## Two\n```console remount -o "
-      "ro,ttl=3\n$ x\n…\n```\n";
+      "ro,ttl=3\n$ x\n…\n```\n```console as admin -o ro,ttl=3\n$ y\n```\n";
   const Page parsed = parse_page(page, false);
   EXPECT_THAT(parsed.illustrated, ElementsAre("One", "Two"));
-  ASSERT_EQ(parsed.sessions.size(), 3U);
+  ASSERT_EQ(parsed.sessions.size(), 4U);
   ASSERT_EQ(parsed.sessions[0].examples.size(), 3U);
   EXPECT_EQ(parsed.sessions[0].examples[0].command, "a=1");
   EXPECT_EQ(parsed.sessions[0].examples[1].expected, "1\n");
@@ -143,12 +142,15 @@ TEST(ExamplePages, AreReadAsTheirHeaderSays) {
   EXPECT_EQ(parsed.sessions[0].examples[2].line, 10U);
   EXPECT_EQ(parsed.sessions[1].options, "ro,ttl=3");
   EXPECT_EQ(parsed.sessions[2].examples[0].command, "a=1");
+  EXPECT_EQ(parsed.sessions[2].account, "demo");
+  EXPECT_EQ(parsed.sessions[3].account, "admin");
 }
 
 TEST(ExamplePages, WithMistakesAreRefused) {
   for (const char* page :
        {"```console\noutput\n```\n", "```console\n$ a\n", "```console what\n$ a\n```\n",
-        "```console\n$ a\n[1]\nmore\n```\n", "```console devcloud\n$ a\n```\n"}) {
+        "```console as\n$ a\n```\n", "```console\n$ a\n[1]\nmore\n```\n",
+        "```console devcloud\n$ a\n```\n"}) {
     EXPECT_THROW(parse_page(page, false), std::system_error) << page;
   }
 }

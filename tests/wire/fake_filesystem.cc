@@ -139,6 +139,11 @@ void Filesystem::watch(std::shared_ptr<Watcher> watcher) { parts_->fake.watch(st
 std::optional<std::string> Filesystem::xattr(NodeId node, std::string_view name) const {
   return call(parts_->fake.xattr, node, name);
 }
+bool Filesystem::asks_for_xattr(std::string_view name) { return name == "user.glance.members"; }
+std::optional<std::string> Filesystem::ask_xattr(NodeId node, std::string_view name,
+                                                 std::stop_token stop) {
+  return call(parts_->fake.ask_xattr, node, name, std::move(stop));
+}
 std::vector<std::string> Filesystem::xattr_names(NodeId node) const {
   return call(parts_->fake.xattr_names, node);
 }

@@ -30,6 +30,7 @@ struct FakeFiles {
   std::function<std::optional<fs::FileTime>(fs::NodeId)> listing_changed;  ///< empty: nobody counts
   std::function<std::optional<std::string>(fs::NodeId, std::string_view)> xattr;
   std::function<std::vector<std::string>(fs::NodeId)> xattr_names;
+  std::function<std::optional<std::string>(fs::NodeId, std::string_view, Stop)> ask_xattr;
   std::function<fs::Statistics()> statistics;
   std::function<void(std::uint64_t, std::span<const std::byte>)> write;
   std::function<void(std::uint64_t, std::size_t, std::unique_ptr<fs::PendingRead>)> read;

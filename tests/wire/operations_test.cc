@@ -418,5 +418,23 @@ TEST_F(XattrWireTest, SettingHandsOnValueAndMode) {
   EXPECT_EQ(ask_name(FUSE_REMOVEXATTR, 5, "user.glance.x").error, ENODATA);
 }
 
+TEST_F(XattrWireTest, WhatOnlyTheCloudKnowsIsAskedFor) {
+  fake.ask_xattr = [](fs::NodeId node, std::string_view name, FakeFiles::Stop) {
+    EXPECT_EQ(node, 5U);
+    EXPECT_EQ(name, "user.glance.members");
+    return std::optional<std::string>("a=pending");
+  };
+  EXPECT_EQ(get("user.glance.members", 0).as<fuse_getxattr_out>().size, 9U);
+  EXPECT_EQ(get("user.glance.members", 8).error, ERANGE);
+  EXPECT_EQ(get("user.glance.members", 9).text(), "a=pending");
+  fake.ask_xattr = [](auto, auto, auto) { return std::optional<std::string>(); };
+  EXPECT_EQ(get("user.glance.members", 9).error, ENODATA);
+  fake.ask_xattr = [](auto, auto, auto) -> std::optional<std::string> {
+    throw_errno(EACCES, "not yours");
+  };
+  EXPECT_EQ(get("user.glance.members", 9).error, EACCES);
+  EXPECT_THAT(fake.explained(), ElementsAre("getxattr 5"));
+}
+
 }  // namespace
 }  // namespace glancefs::test

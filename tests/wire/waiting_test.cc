@@ -140,6 +140,47 @@ TEST_F(WaitingWireTest, AnInterruptEndsAnOperationThatWaits) {
   EXPECT_EQ(kernel.wait(lookup).error, EINTR);
 }
 
+TEST_F(WaitingWireTest, AnInterruptEndsAQuestionForAnAttribute) {
+  fake.ask_xattr = [this](auto, auto, const std::stop_token& stop) {
+    stall(stop);
+    return std::optional<std::string>();
+  };
+  const fuse_getxattr_in body{.size = 100, .padding = 0};
+  const std::string name = "user.glance.members";
+  const std::uint64_t asking = kernel.send(FUSE_GETXATTR, 5, body, name + '\0');
+  wait_for_stalled(1);
+  expect_alive();
+  kernel.interrupt(asking);
+  EXPECT_EQ(kernel.wait(asking).error, EINTR);
+}
+
+// A copy from store to store takes as long as an upload, and must not stop other changes.
+TEST_F(WaitingWireTest, CopiesLeaveRoomForOtherChanges) {
+  std::atomic<int> copying = 0;
+  std::atomic<bool> go = false;
+  fake.set_xattr = [&](fs::NodeId, std::string_view name, auto, auto) {
+    if (name != "user.glance.stores") return;
+    ++copying;
+    copying.notify_all();
+    go.wait(false);
+  };
+  const auto set = [&](const std::string& name) {
+    struct {
+      std::uint32_t size, flags;
+    } body{1, 0};
+    return kernel.send(FUSE_SETXATTR, 5, body, name + '\0' + "x");
+  };
+  std::vector<std::uint64_t> copies;
+  for (std::size_t i = 0; i < kMetadataThreads; ++i) copies.push_back(set("user.glance.stores"));
+  for (int now = copying; now < static_cast<int>(kMetadataThreads); now = copying) {
+    copying.wait(now);
+  }
+  EXPECT_EQ(kernel.wait(set("user.glance.x")).error, 0);
+  go = true;
+  go.notify_all();
+  for (const std::uint64_t copy : copies) EXPECT_EQ(kernel.wait(copy).error, 0);
+}
+
 TEST_F(WaitingWireTest, AnInterruptEndsAnOperationThatQueues) {
   fake.flush = [this](auto, const std::stop_token& stop) {
     if (stop.stop_requested()) throw_errno(EINTR, "interrupted in the queue");
