@@ -22,6 +22,8 @@ bool is_plain_text(const std::string& text);
 /// Characters, of UTF-8.
 std::size_t length(const std::string& text);
 
+/// Where images wait that other projects offer.
+inline constexpr const char* kOffers = "shared/.pending";
 /// Longest file name, in bytes.
 inline constexpr std::size_t kLongest = 255;
 

@@ -15,6 +15,7 @@
 #include "cache/spool.h"
 #include "tests/devcloud/catalogue.h"
 #include "tests/fs/rig.h"
+#include "tests/model/file_names.h"
 #include "tests/model/spool_copy.h"
 #include "tests/model/waiting.h"
 
@@ -58,10 +59,12 @@ FilesystemSubject::FilesystemSubject(fs::Config config, client::Images& images,
 void FilesystemSubject::start() {
   spools_ = cache::open_spools(directory_, 0);
   files_.emplace(config_, images_, *store_, *spools_);
+  files_->lookup(directory("shared"), ".pending", {});  // has it ask which images are offered
 }
 
 FilesystemSubject::Node FilesystemSubject::directory(const std::string& name) const {
   if (name.empty()) return fs::kRootNode;
+  if (name == kOffers) return files_->find(directory("shared"), ".pending")->node;
   if (name != "by-id") return files_->find(fs::kRootNode, name)->node;
   return files_->find(files_->find(fs::kRootNode, ".glancefs")->node, name)->node;
 }
@@ -274,7 +277,7 @@ std::string FilesystemSubject::describe(Node node) const {
 
 std::map<std::string, std::string> FilesystemSubject::tree() {
   std::map<std::string, std::string> paths;
-  for (const std::string parent : {"public", "private", "shared", "community", "by-id"}) {
+  for (const std::string parent : {"public", "private", "shared", "community", kOffers, "by-id"}) {
     const Node node = directory(parent);
     for (const fs::DirectoryEntry& entry : files_->list(node)) {
       const std::string path = (parent == "by-id" ? ".glancefs/by-id/" : parent + "/") + entry.name;

@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include "tests/model/file_names.h"
+
 namespace glancefs::model {
 namespace {
 
@@ -73,7 +75,7 @@ Operation invent_open(Inventor& in) {
   if ((op.flags & O_CREAT) != 0) {
     op.number = in.number();
     if (!in.sometimes(4)) {
-      op.directory = in.directory();
+      op.directory = in.sometimes(30) ? kOffers : in.directory();
       op.name = in.new_name();
     }
   }
@@ -118,6 +120,11 @@ Operation invent_rename(Inventor& in) {
   if (op.to_directory == "by-id" && !in.sometimes(8)) op.to_directory = in.directory();
   op.to_name = in.sometimes(3) ? op.name : in.new_name();
   if (in.sometimes(6)) in.choose_file(op.to_directory, op.to_name);
+  const bool answers = op.directory == kOffers ? in.sometimes(2) : in.sometimes(16);
+  if (answers) {
+    op.to_directory = op.directory == kOffers ? "shared" : kOffers;
+    op.to_name = op.name;
+  }
   if (in.sometimes(6)) op.flags = in.sometimes(2) ? RENAME_NOREPLACE : RENAME_EXCHANGE;
   return op;
 }

@@ -60,12 +60,28 @@ std::string Model::directory_of(int file) const {
   const File& known = files.at(file);
   // What is being written is where its program put it.
   if (known.local == 0 && (!known.seen || known.seen->image.hidden)) return "";
-  return shown(file).visibility;
+  return home_of(file);
 }
 
 std::string Model::home_of(int file) const {
   const File& known = files.at(file);
-  return known.local != 0 || known.seen ? shown(file).visibility : "";
+  if (known.local == 0 && !known.seen) return "";
+  const std::string& visibility = shown(file).visibility;
+  return known.offered && visibility == "shared" ? kOffers : visibility;
+}
+
+void Model::in_the_background() {
+  if (!offers_due_ || !choose()) return;
+  offers_due_ = one_program_;  // a lookup and the first listing may each have asked
+  for (auto& [number, file] : files) {
+    if (file.local != 0) continue;
+    const bool shared = file.truth && !is_ours(file.truth->image) &&
+                        file.truth->image.visibility == "shared" && visible(*file.truth);
+    const bool waits = shared && file.truth->image.members.at(project_).status == "pending";
+    if (waits) file.seen = file.truth;
+    if (!waits && file.offered) file.seen = nullptr;
+    file.offered = waits;
+  }
 }
 
 // The name it would like to have.
@@ -141,7 +157,8 @@ int Model::find_alias(const std::string& directory, const std::string& name) con
 // A name that is not known is asked for, at most once a second.
 int Model::lookup(const std::string& directory, const std::string& name) {
   if (const int known = find(directory, name)) return known;
-  const bool asks = directory != "by-id" && !name.starts_with('.') && alias_digits(name).empty();
+  const bool asks = directory != "by-id" && directory != kOffers && !name.starts_with('.') &&
+                    alias_digits(name).empty();
   if (!asks || fault == "503") return 0;
   std::vector<int> news;
   for (const auto& [number, file] : files) {
@@ -151,7 +168,10 @@ int Model::lookup(const std::string& directory, const std::string& name) {
       news.push_back(number);
   }
   if (news.empty() || !choose()) return 0;
-  for (const int number : news) files.at(number).seen = files.at(number).truth;
+  for (const int number : news) {
+    files.at(number).seen = files.at(number).truth;
+    files.at(number).offered = false;
+  }
   return find(directory, name);
 }
 

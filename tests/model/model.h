@@ -53,6 +53,7 @@ struct File {
   VersionPtr seen = {};   ///< as the mount last heard; null: not
   int local = 0;          ///< in Model::locals; 0: none
   bool cached = false;
+  bool offered = false;  ///< by another project, as the mount last heard
 };
 
 struct Handle {
@@ -120,6 +121,8 @@ class Model {
   Outcome refresh(const Operation& op);
   /// `finish`: waits for uploads first. `crash`: as after kill -9.
   Outcome remount(bool finish, bool crash);
+  /// What a mount does by itself, at any time: it asks which images are offered, if choose().
+  void in_the_background();
 
   std::map<int, File> files;
   std::map<int, Local> locals;
@@ -152,6 +155,8 @@ class Model {
   int look_again(int file);
   /// Asks for the record: EIO, ENOENT.
   int ask_for(int file);
+  int answer(int file, const std::string& status);
+  int move_offer(int file, int target, const Operation& op);
   int open_existing(int file, const Operation& op);
   void open_local(int file, const Operation& op);
   static void resize_bytes(Local& local, std::uint64_t size);
@@ -172,6 +177,7 @@ class Model {
 
   std::string project_;
   bool one_program_;
+  bool offers_due_ = false;
   bool site_known_ = false;  ///< the schema has been asked for since the mount
 };
 

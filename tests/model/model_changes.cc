@@ -73,6 +73,7 @@ Outcome Model::unlink(const Operation& op) {
   File& file = files.at(number);
   const bool local = file.local != 0;
   for (auto& [slot, handle] : handles) handle.unlinked |= handle.id == file.id;
+  if (op.directory == kOffers) return {.error = answer(number, "rejected")};
   if (local && !local_of(number).found) {
     local_of(number).removed = true;
     file.local = 0;
@@ -122,6 +123,9 @@ Outcome Model::rename(const Operation& op) {
   file = find(op.directory, op.name);
   if (file == 0) return {.error = ENOENT};
   if (file == target) return {};
+  if (op.directory == kOffers || op.to_directory == kOffers) {
+    return {.error = move_offer(file, target, op)};
+  }
   if (exchange) return {.error = EINVAL};
   const bool images = op.to_directory != "by-id" && !op.to_directory.empty();
   if (!images || op.directory == "by-id") return {.error = EPERM};
@@ -138,6 +142,28 @@ Outcome Model::rename(const Operation& op) {
   wanted.name = name;
   wanted.visibility = op.to_directory;
   return {.error = keys.empty() ? 0 : patch(file, wanted, keys, false)};
+}
+
+// The project's answer to an offer.
+int Model::answer(int number, const std::string& status) {
+  if (const int error = request()) return error;
+  File& file = files.at(number);
+  if (!file.truth || !visible(*file.truth)) return ENOENT;
+  if (file.truth->image.visibility != "shared") return EACCES;
+  file.truth = std::make_shared<Version>(*file.truth);
+  file.truth->fresh = true;
+  file.truth->image.members[project_].status = status;
+  file.offered = status == "pending";
+  if (status == "rejected") file.seen = nullptr;
+  return 0;
+}
+
+// Out of the offers to "shared", and back; with its name.
+int Model::move_offer(int file, int target, const Operation& op) {
+  if (is_ours(shown(file)) || op.name != op.to_name) return EACCES;
+  if (target != 0) return EEXIST;
+  if (op.directory == kOffers && op.to_directory == "shared") return answer(file, "accepted");
+  return op.directory == "shared" ? answer(file, "pending") : EACCES;
 }
 
 // From a dot name to another: the file is whole. What cannot be sent keeps its old name.
@@ -290,7 +316,10 @@ Outcome Model::remove_xattr(const Operation& op) {
 Outcome Model::refresh(const Operation& /*op*/) {
   if (const int error = request()) return {.error = error};
   for (auto& [number, file] : files) {
-    if (file.local == 0) file.seen = file.truth && listed(*file.truth) ? file.truth : nullptr;
+    if (file.local != 0) continue;
+    const bool is_listed = file.truth && listed(*file.truth);
+    if (is_listed) file.offered = false;
+    if (!file.offered) file.seen = is_listed ? file.truth : nullptr;
   }
   return {};
 }

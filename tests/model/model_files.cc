@@ -24,7 +24,7 @@ std::string part(const std::string& bytes, std::uint64_t offset, std::uint64_t s
 }  // namespace
 
 int Model::check_new_name(const std::string& directory, const std::string& name) const {
-  if (directory == "by-id" || directory.empty()) return EPERM;
+  if (directory == "by-id" || directory == kOffers || directory.empty()) return EPERM;
   if (!is_plain_text(unescaped(name))) return EILSEQ;
   if (name.size() > kLongest || length(unescaped(name)) > kLongest) return ENAMETOOLONG;
   if (escaped(unescaped(name)) == name) return 0;
@@ -249,7 +249,9 @@ Outcome Model::remount(bool finish, bool crash) {
   }
   handles.clear();
   site_known_ = false;
+  offers_due_ = true;
   for (auto& [number, file] : files) {
+    file.offered = false;
     file.seen = file.truth && listed(*file.truth) ? file.truth : nullptr;
   }
   for (auto& [number, file] : files) {

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "tests/devcloud/catalogue.h"
+#include "tests/model/file_names.h"
 #include "tests/model/waiting.h"
 
 namespace glancefs::model {
@@ -209,7 +210,8 @@ std::string MountSubject::describe(const std::string& path) const {
 
 std::map<std::string, std::string> MountSubject::tree() {
   std::map<std::string, std::string> paths;
-  for (const std::string parent : {"public", "private", "shared", "community", ".glancefs/by-id"}) {
+  for (const std::string parent :
+       {"public", "private", "shared", "community", kOffers, ".glancefs/by-id"}) {
     DIR* const directory = ::opendir((mount_point_ + "/" + parent).c_str());
     if (directory == nullptr) throw std::runtime_error("opendir " + parent);
     while (const dirent* entry = ::readdir(directory)) {

@@ -132,6 +132,7 @@ std::optional<std::string> World::step(const Operation& operation) {
       next.fault.clear();
       next.refresh({});
     }
+    next.in_the_background();
     choices = next.choices;
     std::string wrong;
     if (!(wanted == outcome)) {
