@@ -46,7 +46,7 @@ void change(Image& image, const Operation& op, const std::string& project) {
 // One that Glance can hold.
 std::string possible_name(Inventor& in) {
   std::string name = in.new_name();
-  return is_plain_text(name) ? name : "a";
+  return is_plain_text(name) && length(name) <= kLongest ? name : "a";
 }
 
 }  // namespace

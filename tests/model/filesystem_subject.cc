@@ -70,7 +70,21 @@ FilesystemSubject::Node FilesystemSubject::directory(const std::string& name) co
 }
 
 FilesystemSubject::Node FilesystemSubject::lookup(const Place& place) {
-  return files_->lookup(directory(place.directory), place.name, {}).node;
+  missing_ = ENOENT;
+  try {
+    return files_->lookup(directory(place.directory), place.name, {}).node;
+  } catch (const std::system_error& error) {
+    missing_ = error.code().value();
+    return 0;
+  }
+}
+
+// The kernel knows only the directory of what it asks to rename or to remove.
+int FilesystemSubject::explained(Node parent, Node node, const std::function<void()>& action) {
+  const int error = answered(parent, node, action);
+  EXPECT_TRUE(error == 0 || files_->xattr(parent, "user.glancefs.error").has_value())
+      << "no reason is kept with the directory for errno " << error;
+  return error;
 }
 
 int FilesystemSubject::answered(Node node, Node also, const std::function<void()>& action) {
@@ -88,7 +102,7 @@ int FilesystemSubject::answered(Node node, Node also, const std::function<void()
 
 int FilesystemSubject::at(const Place& place, const std::function<void(Node)>& action) {
   const Node node = lookup(place);
-  return node == 0 ? ENOENT : answered(node, node, [&] { action(node); });
+  return node == 0 ? missing_ : answered(node, node, [&] { action(node); });
 }
 
 std::string FilesystemSubject::id_of(Node node) const {
@@ -100,7 +114,8 @@ Outcome FilesystemSubject::open(int slot, const Place& place, int flags) {
   const Node parent = directory(place.directory);
   const Node node = lookup(place);
   if (node != 0 && (flags & O_CREAT) != 0 && (flags & O_EXCL) != 0) return {.error = EEXIST};
-  if (node == 0 && (flags & O_CREAT) == 0) return {.error = ENOENT};
+  const bool creates = (flags & O_CREAT) != 0 && missing_ == ENOENT;
+  if (node == 0 && !creates) return {.error = missing_};
   Outcome outcome;
   outcome.error = answered(node == 0 ? parent : node, parent, [&] {
     if (node != 0) {
@@ -174,20 +189,21 @@ int FilesystemSubject::sync(const Place& place) {
 
 int FilesystemSubject::unlink(const Place& place) {
   const Node node = lookup(place);
-  if (node == 0) return ENOENT;
+  if (node == 0) return missing_;
   const Node parent = directory(place.directory);
-  return answered(parent, node, [&] { files_->unlink(parent, place.name, {}); });
+  return explained(parent, node, [&] { files_->unlink(parent, place.name, {}); });
 }
 
 int FilesystemSubject::rename(const Place& place, const Place& to, unsigned flags) {
   const Node node = lookup(place);
+  if (node == 0) return missing_;
   const Node target = lookup(to);
-  if (node == 0) return ENOENT;
+  if (missing_ != ENOENT) return missing_;
   if (target == 0 && (flags & RENAME_EXCHANGE) != 0) return ENOENT;
   if (target != 0 && (flags & RENAME_NOREPLACE) != 0) return EEXIST;
   if (target == node) return 0;
   const Node parent = directory(place.directory);
-  return answered(parent, node, [&] {
+  return explained(parent, node, [&] {
     files_->rename(parent, place.name, directory(to.directory), to.name, flags, {});
   });
 }
@@ -228,7 +244,7 @@ int FilesystemSubject::remove_xattr(const Place& place, const std::string& name)
 
 Outcome FilesystemSubject::xattr(const Place& place, const std::string& name) {
   const Node node = lookup(place);
-  if (node == 0) return {.error = ENOENT};
+  if (node == 0) return {.error = missing_};
   const auto value = files_->xattr(node, name);
   return value ? Outcome{.error = 0, .data = *value} : Outcome{.error = ENODATA};
 }

@@ -44,7 +44,9 @@ class FilesystemSubject : public Subject {
   Node directory(const std::string& name) const;
   /// 0: there is no such name.
   Node lookup(const Place& place);
-  /// The errno of `action`, as the shell would answer it; checks that a reason is kept.
+  /// The errno of `action`, as the shell would answer it; checks that a reason is kept, explained()
+  /// also that the directory has it.
+  int explained(Node parent, Node node, const std::function<void()>& action);
   int answered(Node node, Node also, const std::function<void()>& action);
   /// answered(), of the file at `place`.
   int at(const Place& place, const std::function<void(Node)>& action);
@@ -67,6 +69,7 @@ class FilesystemSubject : public Subject {
   };
   std::map<int, Slot> slots_;
   pid_t programs_ = 0;  ///< each opens one file
+  int missing_ = 0;     ///< what the last lookup that found nothing was answered with
 };
 
 }  // namespace glancefs::model

@@ -19,11 +19,17 @@ std::string Inventor::new_name() {
       "a",      "a",   "a",           "b",          "b.img", "c",         "d.qcow2",
       ".tmp.x", ".a",  "a%2Fb",       "50%25AB",    "%",     "new\nline", "h\xc3\xa9",
       "%2E%2E", "a b", "%2Eglancefs", "x~1234abcd", "%00"};
-  static const std::vector<std::string> kOdd{"\xff",         "\xf0\x9f\x98\x80",
-                                             "%2F%2",        "%41",
-                                             "x%7E1234abcd", "a%2fb",
-                                             "%zz",          "~",
-                                             "a~b",          std::string(250, 'l') + ".img"};
+  static const std::vector<std::string> kOdd{"\xff",
+                                             "\xf0\x9f\x98\x80",
+                                             "%2F%2",
+                                             "%41",
+                                             "x%7E1234abcd",
+                                             "a%2fb",
+                                             "%zz",
+                                             "~",
+                                             "a~b",
+                                             std::string(250, 'l') + ".img",
+                                             std::string(252, 'l') + ".img"};
   std::string name = sometimes(6) ? any_of(kOdd) : any_of(kNames);
   if (!sometimes(14) || model_->files.empty()) return name;
   // Another image's alias or id.

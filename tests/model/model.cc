@@ -2,6 +2,7 @@
 #include "tests/model/model.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <tuple>
 
@@ -154,11 +155,15 @@ int Model::find_alias(const std::string& directory, const std::string& name) con
   return 0;
 }
 
+int Model::missing(const std::string& name) {
+  return name.size() > kLongest ? ENAMETOOLONG : ENOENT;
+}
+
 // A name that is not known is asked for, at most once a second.
 int Model::lookup(const std::string& directory, const std::string& name) {
   if (const int known = find(directory, name)) return known;
-  const bool asks = directory != "by-id" && directory != kOffers && !name.starts_with('.') &&
-                    alias_digits(name).empty();
+  const bool asks = missing(name) == ENOENT && directory != "by-id" && directory != kOffers &&
+                    !name.starts_with('.') && alias_digits(name).empty();
   if (!asks || fault == "503") return 0;
   std::vector<int> news;
   for (const auto& [number, file] : files) {

@@ -148,6 +148,8 @@ class Model {
   int find_alias(const std::string& directory, const std::string& name) const;
   /// 0: there is no such name.
   int lookup(const std::string& directory, const std::string& name);
+  /// What a lookup that finds nothing is answered with.
+  static int missing(const std::string& name);
 
   Local& local_of(int file) { return locals.at(files.at(file).local); }
   Handle& open_slot(const Operation& op) { return handles.at(op.slot); }

@@ -69,7 +69,7 @@ int Model::patched(const File& file, const Image& wanted, const std::set<std::st
 
 Outcome Model::unlink(const Operation& op) {
   const int number = lookup(op.directory, op.name);
-  if (number == 0) return {.error = ENOENT};
+  if (number == 0) return {.error = missing(op.name)};
   File& file = files.at(number);
   const bool local = file.local != 0;
   for (auto& [slot, handle] : handles) handle.unlinked |= handle.id == file.id;
@@ -116,12 +116,14 @@ Outcome Model::rename(const Operation& op) {
   int file = lookup(op.directory, op.name);
   const int target = lookup(op.to_directory, op.to_name);
   const bool exchange = (op.flags & RENAME_EXCHANGE) != 0;
-  if (file == 0 || (exchange && target == 0)) return {.error = ENOENT};
+  if (file == 0) return {.error = missing(op.name)};
+  if (target == 0 && missing(op.to_name) != ENOENT) return {.error = missing(op.to_name)};
+  if (exchange && target == 0) return {.error = ENOENT};
   if (target != 0 && (op.flags & RENAME_NOREPLACE) != 0) return {.error = EEXIST};
   if (file == target) return {};
   // To look for one name can have told of an image that has the other.
   file = find(op.directory, op.name);
-  if (file == 0) return {.error = ENOENT};
+  if (file == 0) return {.error = missing(op.name)};
   if (file == target) return {};
   if (op.directory == kOffers || op.to_directory == kOffers) {
     return {.error = move_offer(file, target, op)};
@@ -187,7 +189,7 @@ int Model::rename_local(int file, const std::string& directory, const std::strin
 
 Outcome Model::chmod(const Operation& op) {
   const int file = lookup(op.directory, op.name);
-  if (file == 0) return {.error = ENOENT};
+  if (file == 0) return {.error = missing(op.name)};
   Image wanted = shown(file);
   const bool protect = (op.flags & S_IWUSR) == 0;
   if (files.at(file).local != 0 || wanted.is_protected == protect) return {};
@@ -196,23 +198,23 @@ Outcome Model::chmod(const Operation& op) {
 }
 
 Outcome Model::chown(const Operation& op) {
-  if (lookup(op.directory, op.name) == 0) return {.error = ENOENT};
+  if (lookup(op.directory, op.name) == 0) return {.error = missing(op.name)};
   return {.error = op.flags == 0 ? 0 : EPERM};
 }
 
 Outcome Model::touch(const Operation& op) {
-  return {.error = lookup(op.directory, op.name) == 0 ? ENOENT : 0};
+  return {.error = lookup(op.directory, op.name) == 0 ? missing(op.name) : 0};
 }
 
 Outcome Model::stat(const Operation& op) {
   const int file = lookup(op.directory, op.name);
-  if (file == 0) return {.error = ENOENT};
+  if (file == 0) return {.error = missing(op.name)};
   return {.error = 0, .data = files.at(file).id};
 }
 
 Outcome Model::resize(const Operation& op) {
   const int file = lookup(op.directory, op.name);
-  if (file == 0) return {.error = ENOENT};
+  if (file == 0) return {.error = missing(op.name)};
   if (files.at(file).local == 0) {
     const Image& image = shown(file);
     if (readable_size(image) == op.size) return {};
@@ -226,7 +228,7 @@ Outcome Model::resize(const Operation& op) {
 
 Outcome Model::get_xattr(const Operation& op) {
   const int file = lookup(op.directory, op.name);
-  if (file == 0) return {.error = ENOENT};
+  if (file == 0) return {.error = missing(op.name)};
   const Texts texts = all_fields(shown(file));
   const auto found = texts.find(op.key);
   if (found == texts.end()) return {.error = ENODATA};
@@ -235,7 +237,7 @@ Outcome Model::get_xattr(const Operation& op) {
 
 Outcome Model::set_xattr(const Operation& op) {
   const int file = lookup(op.directory, op.name);
-  if (file == 0) return {.error = ENOENT};
+  if (file == 0) return {.error = missing(op.name)};
   if (op.key == "glancefs.upload") return {.error = set_upload(file, op.value)};
   if (op.key == "glancefs.error" || op.key == "glancefs.cached") return {.error = EPERM};
   if (op.key == "xdg.origin.url") return {.error = ENOTSUP};
@@ -282,7 +284,7 @@ int Model::set_upload(int file, const std::string& value) {
 
 Outcome Model::remove_xattr(const Operation& op) {
   const int file = lookup(op.directory, op.name);
-  if (file == 0) return {.error = ENOENT};
+  if (file == 0) return {.error = missing(op.name)};
   if (op.key.starts_with("glancefs.")) return {.error = EPERM};
   const bool local = files.at(file).local != 0;
   Image after = shown(file);

@@ -41,7 +41,8 @@ Outcome Model::open(const Operation& op, const Outcome& seen) {
     if ((op.flags & exclusive) == exclusive) return {.error = EEXIST};
     return {.error = open_existing(file, op)};
   }
-  if ((op.flags & O_CREAT) == 0) return {.error = ENOENT};
+  const int error_of_lookup = missing(op.name);
+  if ((op.flags & O_CREAT) == 0 || error_of_lookup != ENOENT) return {.error = error_of_lookup};
   if (const int error = check_new_name(op.directory, op.name)) return {.error = error};
   Local local;
   local.wanted.name = unescaped(op.name);
@@ -194,7 +195,7 @@ Outcome Model::close(const Operation& op) {
 
 Outcome Model::sync(const Operation& op) {
   const int file = lookup(op.directory, op.name);
-  if (file == 0) return {.error = ENOENT};
+  if (file == 0) return {.error = missing(op.name)};
   Operation open = op;
   open.flags = O_RDONLY;
   open.slot = -1;
