@@ -56,7 +56,10 @@ DiskEntry::State DiskEntry::state() const {
 void DiskEntry::set_state(State state) {
   State old;  // its files are closed after the lock is let go
   const Lock lock(state_mutex_);
-  if (state_.kind == Kind::kDetached && state.object) state.kind = Kind::kDetached;
+  if (state_.kind == Kind::kDetached && state.object) {
+    state.kind = Kind::kDetached;
+    state.proven = state_.proven;
+  }
   old = std::exchange(state_, std::move(state));
 }
 
@@ -70,7 +73,10 @@ std::optional<Extent> DiskEntry::missing(std::uint64_t offset, std::uint64_t len
 
 std::uint64_t DiskEntry::present() const noexcept { return state().object->present(); }
 
-bool DiskEntry::sealed() const noexcept { return state().kind == Kind::kSealed; }
+bool DiskEntry::sealed() const noexcept {
+  const State now = state();
+  return now.kind == Kind::kSealed || now.proven;
+}
 
 std::shared_ptr<const Fd> DiskEntry::file() const {
   const State now = state();
@@ -86,6 +92,7 @@ std::uint64_t DiskEntry::slack() const noexcept {
 
 void DiskEntry::detach() noexcept {
   const Lock lock(state_mutex_);
+  state_.proven = state_.proven || state_.kind == Kind::kSealed;
   state_.kind = Kind::kDetached;
 }
 
@@ -200,7 +207,7 @@ Seal DiskEntry::seal(std::stop_token stop, const std::function<void()>& proven) 
   const State now = state();
   if (now.kind == Kind::kSealed) return Seal::kSealed;
   if (!now.object->complete()) return Seal::kIncomplete;
-  if (now.kind == Kind::kDetached) return Seal::kFailed;
+  if (now.kind == Kind::kDetached) return now.proven ? Seal::kSealed : Seal::kFailed;
   try {
     const Seal proof = prove(*now.object, stop);
     if (proof == Seal::kMismatch) now.object->clear();

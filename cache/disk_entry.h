@@ -55,6 +55,7 @@ class DiskEntry final : public Entry {
   struct State {
     BlockFilePtr object;
     Kind kind = Kind::kPartial;
+    bool proven = false;  ///< it was sealed before it was detached
   };
 
   State state() const;

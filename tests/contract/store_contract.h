@@ -161,6 +161,18 @@ TYPED_TEST_P(StoreContract, SealsWhatHasTheRightHash) {
   EXPECT_EQ(store->open(unnamed->key()), unnamed);
 }
 
+TYPED_TEST_P(StoreContract, WhatIsDroppedIsAsProvenAsBeforeToWhoeverHoldsIt) {
+  const auto store = this->make();
+  const auto bytes = sample_bytes(2 * kBlockSize + 1);
+  const auto held = store->open(key_for("a", bytes));
+  ASSERT_TRUE(held->write(0, bytes));
+  ASSERT_EQ(held->seal(), Seal::kSealed);
+  store->drop("a");
+  EXPECT_TRUE(held->sealed());
+  EXPECT_EQ(held->seal(), Seal::kSealed);
+  EXPECT_EQ(read_all(*held), bytes);
+}
+
 TYPED_TEST_P(StoreContract, SealsLaterWhatWasStopped) {
   const auto store = this->make();
   const auto bytes = sample_bytes(3 * kBlockSize + 9);
@@ -330,6 +342,7 @@ REGISTER_TYPED_TEST_SUITE_P(StoreContract, BeginsEmpty, ReturnsTheBytesItWasGive
                             KnowsWhatIsMissing, NeverReplacesABlock,
                             GivesTheSameObjectWhileItIsHeld, KeepsWhatNobodyHolds,
                             DropsAnObjectWhoseSizeOrContentHasChanged, SealsWhatHasTheRightHash,
+                            WhatIsDroppedIsAsProvenAsBeforeToWhoeverHoldsIt,
                             SealsLaterWhatWasStopped, SealsWhatWasPreparedInPieces,
                             DropsAllBlocksWhenTheHashIsAnother, SealsAnEmptyObject,
                             SharesProvenBytesByTheirHash, JoinsTwoThatTurnOutEqual,

@@ -90,7 +90,7 @@ class Programs : public MountedCloud, public testing::WithParamInterface<Program
 
   /// Whether the program cleans up after an error that it has heard of.
   static bool removes_what_failed() {
-    static const std::set<std::string> kNames{"rclone"};
+    static const std::set<std::string> kNames{"rclone", "rsync"};
     return kNames.contains(GetParam().name);
   }
 
