@@ -91,6 +91,10 @@ std::string alias(const std::string& key, const std::string& digits) {
   return stem.substr(0, end) + extension + "~" + digits;
 }
 
+bool is_temporary(const std::optional<std::string>& image_name) {
+  return escaped(image_name.value_or("")).starts_with('.');
+}
+
 bool is_plain_text(const std::string& text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto first = static_cast<unsigned char>(text[i]);

@@ -2,6 +2,7 @@
 // plainest code, which shares nothing with fs/names.
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace glancefs::model {
@@ -12,6 +13,9 @@ std::string escaped(const std::string& image_name);
 std::string unescaped(const std::string& file_name);
 /// `key`, cut to fit, with `~` and `digits` of an id.
 std::string alias(const std::string& key, const std::string& digits);
+
+/// Whether the file of an image of this name stays on this machine.
+bool is_temporary(const std::optional<std::string>& image_name);
 
 /// Whether the text is a UUID in lower case.
 bool is_id(const std::string& text);

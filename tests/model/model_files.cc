@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::uint64_t kBlock = 4096;
 
-bool is_temporary(const Local& local) {
-  return escaped(local.wanted.name.value_or("")).starts_with('.');
-}
-
 std::string part(const std::string& bytes, std::uint64_t offset, std::uint64_t size) {
   return offset < bytes.size() ? bytes.substr(offset, size) : "";
 }
@@ -184,7 +180,7 @@ Outcome Model::close(const Operation& op) {
                            return other.second.writable && other.second.local == handle.local;
                          });
   const bool sends = handle.sends && !writes_on && unsent_bytes && !only_sized && !local.held &&
-                     !local.done && !local.removed && !is_temporary(local);
+                     !local.done && !local.removed && !is_temporary(local.wanted.name);
   const int error = sends ? send(handle.file) : 0;
   // Other closes: later, when nobody writes it any more.
   --local.writers;
@@ -203,14 +199,14 @@ Outcome Model::sync(const Operation& op) {
   handles.erase(-1);
   if (files.at(file).local == 0) return {};
   const Local& local = local_of(file);
-  if (is_temporary(local) || local.writers > 0) return {};
+  if (is_temporary(local.wanted.name) || local.writers > 0) return {};
   return {.error = local.held ? EBUSY : send(file)};
 }
 
 // What the journal holds, at the next mount.
 void Model::take_up(int number, Local& local) {
   File& file = files.at(number);
-  const bool temporary = is_temporary(local);
+  const bool temporary = is_temporary(local.wanted.name);
   if (!local.whole && local.bytes.empty()) {
     file.local = 0;
     local.removed = true;
@@ -239,13 +235,13 @@ Outcome Model::remount(bool finish, bool crash) {
   for (auto& [number, file] : files) {
     if (!finish || file.local == 0) continue;
     Local& local = local_of(number);
-    if (!local.queued || is_temporary(local)) continue;
+    if (!local.queued || is_temporary(local.wanted.name)) continue;
     local.queued = false;
     if (local.writers == 0 && !local.held) send(number);
   }
   for (auto& [number, local] : locals) {
     const bool at_rest = local.writers == 0 && !local.held && !local.failed;
-    if (!crash && local.queued && at_rest && !is_temporary(local)) local.whole = true;
+    if (!crash && local.queued && at_rest && !is_temporary(local.wanted.name)) local.whole = true;
     local.writers = 0;
   }
   handles.clear();
