@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "client/http.h"
 #include "fs/project_name.h"
 
 namespace glancefs::fs {
@@ -79,9 +80,26 @@ void Offers::check_unlink(const Node& node) const {
                           "was accepted, and rm there rejects it");
 }
 
+// Nobody tells of offers that are withdrawn, deleted, or made to everybody by now.
+void Offers::check_offered(const std::string& id, const std::stop_token& stop) {
+  std::optional<client::Image> now = images_.show(id, stop);
+  if (now && now->visibility == client::Visibility::kShared) return;
+  if (now) {
+    tree_.answered(std::make_shared<const client::Image>(*std::move(now)), false);
+  } else {
+    tree_.erase(id);
+  }
+  throw_errno(ENOENT, "image " + id + " is not offered any more");
+}
+
 void Offers::answer(const Node& node, MemberStatus status, std::stop_token stop) {
   if (config_.read_only) throw_errno(EROFS, "mounted read-only");
-  images_.answer(node.image->id, config_.project_id, status, std::move(stop));
+  try {
+    images_.answer(node.image->id, config_.project_id, status, stop);
+  } catch (const client::HttpError& error) {
+    if (error.status() / 100 == 4) check_offered(node.image->id, stop);
+    throw;
+  }
   if (status == MemberStatus::kRejected) {
     tree_.erase(node.image->id);
   } else {

@@ -39,13 +39,14 @@ class Offers {
   /// another name, or an image that nobody has offered; EROFS; what Glance says.
   void move(const Node& node, NodeId from, std::string_view name, NodeId to,
             std::string_view new_name, std::stop_token stop);
-  /// rm: rejects. EROFS; what Glance says.
+  /// rm: rejects. EROFS; ENOENT: nobody offers it any more, here as above; what Glance says.
   void reject(const Node& node, std::stop_token stop);
   /// Throws EACCES with what to do instead of deleting an image that was accepted.
   void check_unlink(const Node& node) const;
 
  private:
   using Time = std::chrono::steady_clock::time_point;
+  void check_offered(const std::string& id, const std::stop_token& stop);
   void answer(const Node& node, client::MemberStatus status, std::stop_token stop);
 
   const OffersConfig config_;

@@ -16,6 +16,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::UnorderedElementsAre;
 
 class Offered : public RigTest {
  protected:
@@ -83,6 +84,22 @@ TEST_F(Offered, RemovingItRejectsIt) {
   refresh();
   EXPECT_THAT(names(shared()), IsEmpty());
   EXPECT_TRUE(rig_.images.find(id_)) << "that deletes nothing";
+}
+
+TEST_F(Offered, WhatIsNotOfferedAnyMoreIsNotThereAnyMore) {
+  const std::string other = offer("other");
+  rig_.start();
+  EXPECT_THAT(names(pending()), UnorderedElementsAre("theirs", "other"));
+  rig_.images.erase(id_);
+  rig_.images.edit(other, [](Image& image) { image.visibility = Visibility::kCommunity; });
+  rig_.images.fail(Call::kMembers, std::make_exception_ptr(client::HttpError(
+                                       client::Operation::kAction, 404, "PUT", "no", "req-1")));
+  EXPECT_EQ(errno_thrown([&] { files().unlink(pending(), "theirs", {}); }), ENOENT);
+  rig_.images.fail(Call::kMembers, std::make_exception_ptr(client::HttpError(
+                                       client::Operation::kAction, 403, "PUT", "no", "req-2")));
+  EXPECT_EQ(errno_thrown([&] { move(pending(), "other", shared(), "other"); }), ENOENT);
+  EXPECT_THAT(names(pending()), IsEmpty());
+  EXPECT_THAT(rig_.names("community"), ElementsAre("other"));
 }
 
 TEST_F(Offered, MovingItBackTakesBackThatItWasAccepted) {

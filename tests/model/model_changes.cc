@@ -145,8 +145,11 @@ Outcome Model::rename(const Operation& op) {
 int Model::answer(int number, const std::string& status) {
   if (const int error = request()) return error;
   File& file = files.at(number);
-  if (!file.truth || !visible(*file.truth)) return ENOENT;
-  if (file.truth->image.visibility != "shared") return EACCES;
+  if (!file.truth || !visible(*file.truth) || file.truth->image.visibility != "shared") {
+    file.seen = file.truth && visible(*file.truth) ? file.truth : nullptr;
+    file.offered = false;
+    return ENOENT;
+  }
   file.truth = std::make_shared<Version>(*file.truth);
   file.truth->fresh = true;
   file.truth->image.members[project_].status = status;
