@@ -96,6 +96,11 @@ void DiskEntry::detach() noexcept {
   state_.kind = Kind::kDetached;
 }
 
+void DiskEntry::lose_proof(const BlockFile& damaged) noexcept {
+  const Lock lock(state_mutex_);
+  if (state_.object.get() == &damaged) state_.proven = false;
+}
+
 std::size_t DiskEntry::read(std::uint64_t offset, std::span<std::byte> into) {
   const State now = state();
   bool damaged = false;
@@ -113,7 +118,9 @@ void DiskEntry::handle_damage(const BlockFilePtr& damaged) {
   if (!sealed()) return;
   const Lock sealing(seal_mutex_);
   const Lock writing(write_mutex_);
-  if (const State now = state(); now.kind != Kind::kSealed || now.object != damaged) return;
+  if (const State now = state(); now.kind != Kind::kSealed || now.object != damaged) {
+    return lose_proof(*damaged);
+  }
   try {
     // What is fetched again is unproven, so it may not go into a file that others share.
     if (auto partial = take_back(room_->files(), key_, *damaged)) {
@@ -129,6 +136,7 @@ void DiskEntry::handle_damage(const BlockFilePtr& damaged) {
   }
   room_->remove(name(Kind::kSealed));
   detach();
+  lose_proof(*damaged);
 }
 
 bool DiskEntry::write(std::uint64_t offset, std::span<const std::byte> bytes) {

@@ -70,6 +70,8 @@ class DiskEntry final : public Entry {
   bool reserve_all();
   void settle(const BlockFilePtr& object) REQUIRES(seal_mutex_);
   void handle_damage(const BlockFilePtr& damaged);
+  /// Of one that is detached: what it holds is not what was proven any more.
+  void lose_proof(const BlockFile& damaged) noexcept;
   void reopen_sealed(const BlockFilePtr& fallback);
 
   // Constant after construction.
