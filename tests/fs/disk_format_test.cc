@@ -104,5 +104,15 @@ TEST(DetectFormat, PassesOnReadErrors) {
   EXPECT_THROW(detect_format(1 << 20, broken), std::system_error);
 }
 
+TEST(FormatOfName, TheExtensionSaysIt) {
+  EXPECT_EQ(format_of_name("a.b.QCOW2"), (ImageFormat{.disk_format = "qcow2"}));
+  EXPECT_EQ(format_of_name(".iso"), (ImageFormat{.disk_format = "iso"}));
+  EXPECT_EQ(format_of_name("x.ova"),
+            (ImageFormat{.disk_format = "vmdk", .container_format = "ova"}));
+  for (const char* name : {"", "qcow2", "x.", "x.img", "x.qcow2.gz", "qcow2.x", "x.qcow"}) {
+    EXPECT_EQ(format_of_name(name), std::nullopt) << name;
+  }
+}
+
 }  // namespace
 }  // namespace glancefs::fs
