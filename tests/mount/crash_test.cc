@@ -1,11 +1,9 @@
 // The daemon is killed at every step of a write, one step after the other: no byte is lost, none is
 // wrong, nothing is left over.
-#include <signal.h>
-
 #include <filesystem>
 #include <iostream>
 
-#include "tests/mount/mounted_cloud.h"
+#include "tests/mount/crash_steps.h"
 
 namespace glancefs::mount_test {
 namespace {
@@ -26,7 +24,7 @@ enum class Fate { kNothing, kUnfinished, kActive };
 
 void PrintTo(const Workload& each, std::ostream* out) { *out << each.name; }
 
-class Crash : public MountedCloud, public testing::WithParamInterface<Workload> {
+class Crash : public CrashSteps, public testing::WithParamInterface<Workload> {
  protected:
   struct Counts {
     int runs = 0, crashes = 0, succeeded = 0, resumed = 0, unfinished = 0, all_there = 0,
@@ -34,14 +32,7 @@ class Crash : public MountedCloud, public testing::WithParamInterface<Workload> 
   };
 
   void run(bool torn) {
-    const int stride = std::getenv("GLANCEFS_EVERY_CRASH") != nullptr ? 1 : GetParam().stride;
-    bool crashed = true;
-    for (int at = torn ? 1 + stride / 2 : 1; crashed; at += stride) {
-      SCOPED_TRACE("step " + std::to_string(at));
-      ASSERT_LT(at, kMostSteps);
-      crashed = step(at, torn);
-      if (HasFailure()) break;
-    }
+    for_each_step(GetParam().stride, torn, [&](int at) { return step(at, torn); });
     std::cout << GetParam().name << ": runs " << counts_.runs << ", crashes " << counts_.crashes
               << "; the program had succeeded " << counts_.succeeded << ", the next mount resumed "
               << counts_.resumed << ", kept unfinished " << counts_.unfinished
@@ -57,14 +48,7 @@ class Crash : public MountedCloud, public testing::WithParamInterface<Workload> 
     name_ = GetParam().name + std::to_string(at);
     source_ = name_ + pattern(kSize);
     write_file(directory_ / "source", source_);
-    std::filesystem::remove(directory_ / "armed");
-    daemon_environment_ = {{"LD_PRELOAD", GLANCEFS_KILL_SWITCH},
-                           {"GLANCEFS_KILL_AT", std::to_string(at)},
-                           {"GLANCEFS_KILL_ARM", directory_ / "armed"},
-                           {"ASAN_OPTIONS", "verify_asan_link_order=0"}};
-    if (torn) daemon_environment_.emplace("GLANCEFS_KILL_TORN", "1");
-    mount(std::string("passthrough=") + GetParam().passthrough);
-    write_file(directory_ / "armed", "");
+    mount_to_die(at, torn, std::string("passthrough=") + GetParam().passthrough);
     const Result result = sh("N=" + name_ + "; " + GetParam().command);
     const bool dead = end();
     if (!dead) {
@@ -74,8 +58,7 @@ class Crash : public MountedCloud, public testing::WithParamInterface<Workload> 
     const bool succeeded = result.code == 0;
     check_cloud(succeeded && GetParam().sends);
     const bool had_bytes = spooled_bytes() > 0;
-    daemon_environment_.clear();
-    mount();
+    mount_again();
     const Fate fate = settle();
     if (succeeded && GetParam().sends) {
       EXPECT_EQ(fate, Fate::kActive) << result.output;
@@ -86,19 +69,8 @@ class Crash : public MountedCloud, public testing::WithParamInterface<Workload> 
     count(fate, succeeded);
     if (fate == Fate::kUnfinished) finish_or_remove(succeeded);
     check_end();
-    unmount();
-    for (const std::string& id : cloud_.image_ids()) cloud_.delete_image(id);
+    clear();
     return dead;
-  }
-
-  // Unmounts, unless the daemon is dead already; true: it was, or died of the unmounting.
-  bool end() {
-    if (daemon_->wait(std::chrono::seconds(0)) < 0) sh("umount $M");
-    const int code = daemon_->wait();
-    EXPECT_TRUE(code == 0 || code == 128 + SIGKILL) << daemon_->output();
-    daemon_.reset();
-    sh("umount -l $M 2>/dev/null");
-    return code != 0;
   }
 
   // No image has wrong bytes at any time, and success was no lie.
@@ -128,13 +100,7 @@ class Crash : public MountedCloud, public testing::WithParamInterface<Workload> 
 
   // Waits until the mount does nothing more by itself.
   Fate settle() {
-    std::string left;
-    EXPECT_TRUE(eventually([&] {
-      left = pending();
-      return left.empty() || left.find("  unfinished  ") != std::string::npos ||
-             left.find("  stays here  ") != std::string::npos;
-    })) << left;
-    if (!left.empty()) return Fate::kUnfinished;
+    if (!settled().empty()) return Fate::kUnfinished;
     return cloud_.image_ids().empty() ? Fate::kNothing : Fate::kActive;
   }
 
@@ -164,12 +130,8 @@ class Crash : public MountedCloud, public testing::WithParamInterface<Workload> 
     }
     if (bytes != source_) {
       EXPECT_EQ(sh("rm $M/private/" + file).code, 0);
-    } else if (local) {
-      EXPECT_EQ(sh("mv $M/private/" + file + " $M/private/" + name_).code, 0);
     } else {
-      EXPECT_EQ(sh("setfattr -n user.glancefs.upload -v 1 $M/private/" + file).code, 0);
-    }
-    if (bytes == source_) {
+      send(file, name_);
       ++counts_.all_there;
       check_cloud(true);
     }
@@ -186,7 +148,6 @@ class Crash : public MountedCloud, public testing::WithParamInterface<Workload> 
     EXPECT_EQ(pending(), "");
   }
 
-  static constexpr int kMostSteps = 2000;
   static constexpr std::size_t kSize = 300'000;
   std::string name_;
   std::string source_;

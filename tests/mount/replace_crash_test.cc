@@ -1,11 +1,9 @@
 // overwrite=replace, with the daemon killed at every step: both the old image and the new bytes are
 // accounted for, and the next mount finishes what had begun.
-#include <signal.h>
-
 #include <filesystem>
 #include <iostream>
 
-#include "tests/mount/mounted_cloud.h"
+#include "tests/mount/crash_steps.h"
 
 namespace glancefs::mount_test {
 namespace {
@@ -23,21 +21,14 @@ struct Replacement {
 
 void PrintTo(const Replacement& each, std::ostream* out) { *out << each.name; }
 
-class ReplaceCrash : public MountedCloud, public testing::WithParamInterface<Replacement> {
+class ReplaceCrash : public CrashSteps, public testing::WithParamInterface<Replacement> {
  protected:
   // One run that dies at call number `at`; false: replacing and unmounting needed fewer.
   bool step(int at, bool torn) {
     old_id_ = add("a", kOld);
     source_ = std::to_string(at) + pattern(kSize);
     write_file(directory_ / "source", source_);
-    std::filesystem::remove(directory_ / "armed");
-    daemon_environment_ = {{"LD_PRELOAD", GLANCEFS_KILL_SWITCH},
-                           {"GLANCEFS_KILL_AT", std::to_string(at)},
-                           {"GLANCEFS_KILL_ARM", directory_ / "armed"},
-                           {"ASAN_OPTIONS", "verify_asan_link_order=0"}};
-    if (torn) daemon_environment_.emplace("GLANCEFS_KILL_TORN", "1");
-    mount(options());
-    write_file(directory_ / "armed", "");
+    mount_to_die(at, torn, options());
     const Result result = sh(GetParam().command);
     const bool dead = end();
     crashes_ += dead ? 1 : 0;
@@ -46,26 +37,15 @@ class ReplaceCrash : public MountedCloud, public testing::WithParamInterface<Rep
     }
     check_cloud();
     if (result.code == 0) expect_replaced();
-    daemon_environment_.clear();
-    mount(options());
+    mount_again(options());
     settle();
     check_end();
-    unmount();
-    for (const std::string& id : cloud_.image_ids()) cloud_.delete_image(id);
+    clear();
     return dead;
   }
 
   std::string options() const {
     return std::string("overwrite=replace,hidden=no,") + GetParam().options;
-  }
-
-  bool end() {
-    if (daemon_->wait(std::chrono::seconds(0)) < 0) sh("umount $M");
-    const int code = daemon_->wait();
-    EXPECT_TRUE(code == 0 || code == 128 + SIGKILL) << daemon_->output();
-    daemon_.reset();
-    sh("umount -l $M 2>/dev/null");
-    return code != 0;
   }
 
   // Images by what they hold; no other is active at any time.
@@ -109,12 +89,7 @@ class ReplaceCrash : public MountedCloud, public testing::WithParamInterface<Rep
 
   // Waits until the mount does nothing more by itself; what is unfinished is sent or removed.
   void settle() {
-    std::string left;
-    EXPECT_TRUE(eventually([&] {
-      left = pending();
-      return left.empty() || left.find("  unfinished  ") != std::string::npos ||
-             left.find("  stays here  ") != std::string::npos;
-    })) << left;
+    const std::string left = settled();
     if (left.empty()) {
       ++(look().new_listed ? finished_ : untouched_);
       return;
@@ -126,12 +101,10 @@ class ReplaceCrash : public MountedCloud, public testing::WithParamInterface<Rep
     EXPECT_TRUE(source_.starts_with(bytes));
     if (bytes != source_) {
       EXPECT_EQ(sh("rm $M/private/" + file).code, 0);
-    } else if (file.starts_with('.')) {
-      EXPECT_EQ(sh("mv $M/private/" + file + " $M/private/a").code, 0);
     } else {
-      EXPECT_EQ(sh("setfattr -n user.glancefs.upload -v 1 $M/private/" + file).code, 0);
+      send(file, "a");
+      expect_replaced();
     }
-    if (bytes == source_) expect_replaced();
   }
 
   void check_end() {
@@ -146,14 +119,7 @@ class ReplaceCrash : public MountedCloud, public testing::WithParamInterface<Rep
   }
 
   void run(bool torn) {
-    const int stride = std::getenv("GLANCEFS_EVERY_CRASH") != nullptr ? 1 : GetParam().stride;
-    bool crashed = true;
-    for (int at = torn ? 1 + stride / 2 : 1; crashed; at += stride) {
-      SCOPED_TRACE("step " + std::to_string(at));
-      ASSERT_LT(at, kMostSteps);
-      crashed = step(at, torn);
-      if (HasFailure()) break;
-    }
+    for_each_step(GetParam().stride, torn, [&](int at) { return step(at, torn); });
     std::cout << GetParam().name << ": crashes " << crashes_ << "; afterwards replaced "
               << finished_ << ", unfinished " << unfinished_ << ", as before " << untouched_
               << "\n";
@@ -161,7 +127,6 @@ class ReplaceCrash : public MountedCloud, public testing::WithParamInterface<Rep
     EXPECT_GT(unfinished_, 0);
   }
 
-  static constexpr int kMostSteps = 2000;
   static constexpr std::size_t kSize = 200'000;
   static constexpr const char* kOld = "the old bytes";
   std::string old_id_, source_;
