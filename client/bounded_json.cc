@@ -1,5 +1,9 @@
 #include "client/bounded_json.h"
 
+#include <cerrno>
+
+#include "base/fd.h"
+
 namespace glancefs::client {
 namespace {
 
@@ -37,6 +41,14 @@ std::optional<std::string> text_at(const nlohmann::json& object, std::string_vie
   const nlohmann::json& value = member(object, key);
   if (!value.is_string()) return std::nullopt;
   return value.get<std::string>();
+}
+
+std::string written(const nlohmann::json& document) {
+  try {
+    return document.dump();
+  } catch (const nlohmann::json::type_error&) {
+    throw_errno(EILSEQ, "a text for Glance must be UTF-8");
+  }
 }
 
 std::string to_text(const nlohmann::json& value) {

@@ -20,6 +20,9 @@ std::optional<std::string> text_at(const nlohmann::json& object, std::string_vie
 /// The member `key` of `object`; a null value when there is none.
 const nlohmann::json& member(const nlohmann::json& object, std::string_view key);
 
+/// `document` as Glance is to get it. Throws system_error(EILSEQ) when a text in it is not UTF-8.
+std::string written(const nlohmann::json& document);
+
 /// `value` on one line. Never throws for its content: bytes that are not UTF-8 are replaced.
 std::string to_text(const nlohmann::json& value);
 

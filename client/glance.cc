@@ -88,9 +88,7 @@ void Glance::stream(const Image& image, Sink& sink, std::stop_token stop) {
 
 Image Glance::create(const Draft& draft, std::stop_token stop) {
   refuse_collisions(draft.fields);
-  Request request = request_for("POST", "/v2/images");
-  request.headers.add("Content-Type", "application/json");
-  request.body = draft_json(draft);
+  Request request = json_request("POST", "/v2/images", draft_json(draft));
   try {
     // The id is ours, so a repetition is recognised.
     const Response answer =

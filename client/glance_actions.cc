@@ -14,10 +14,8 @@ void Glance::set_active(std::string_view id, bool active, std::stop_token stop) 
 
 // A repetition would meet the task of the first.
 void Glance::order_import(std::string_view id, const ImportOrder& order, std::stop_token stop) {
-  Request request = request_for("POST", image_path(id) + "/import");
-  request.headers.add("Content-Type", "application/json");
-  request.body = import_json(order);
-  session_.call(std::move(request), Operation::kAction, false, nullptr, nullptr, std::move(stop));
+  session_.call(json_request("POST", image_path(id) + "/import", import_json(order)),
+                Operation::kAction, false, nullptr, nullptr, std::move(stop));
 }
 
 void Glance::import_staged(std::string_view id, const std::vector<std::string>& stores,

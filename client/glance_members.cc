@@ -7,13 +7,6 @@
 namespace glancefs::client {
 namespace {
 
-Request json_request(std::string method, std::string path, std::string body) {
-  Request request = request_for(std::move(method), std::move(path));
-  request.headers.add("Content-Type", "application/json");
-  request.body = std::move(body);
-  return request;
-}
-
 std::string members_path(std::string_view id) { return image_path(id) + "/members"; }
 
 std::string member_path(std::string_view id, std::string_view project) {

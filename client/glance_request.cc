@@ -20,6 +20,13 @@ Request request_for(std::string method, std::string path) {
   return request;
 }
 
+Request json_request(std::string method, std::string path, std::string body) {
+  Request request = request_for(std::move(method), std::move(path));
+  request.headers.add("Content-Type", "application/json");
+  request.body = std::move(body);
+  return request;
+}
+
 void not_as_asked(Operation operation, const std::string& request, const Response& answer,
                   const std::string& what) {
   const std::string* id = answer.headers.find("X-Openstack-Request-Id");

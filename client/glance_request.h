@@ -18,6 +18,9 @@ std::string image_path(std::string_view id);
 
 Request request_for(std::string method, std::string path);
 
+/// With `body`, which is JSON.
+Request json_request(std::string method, std::string path, std::string body);
+
 /// Throws the HttpError of an answer that is not what `request` asked for.
 [[noreturn]] void not_as_asked(Operation operation, const std::string& request,
                                const Response& answer, const std::string& what);

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <limits>
 
-#include "base/fd.h"
 #include "base/log.h"
 #include "client/bounded_json.h"
 
@@ -168,14 +166,6 @@ std::string on_one_line(const std::string& text) {
   }
   if (line.ends_with(' ')) line.pop_back();
   return line;
-}
-
-std::string written(const json& document) {
-  try {
-    return document.dump();
-  } catch (const json::type_error&) {
-    throw_errno(EILSEQ, "a text for Glance must be UTF-8");
-  }
 }
 
 }  // namespace

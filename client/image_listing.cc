@@ -1,9 +1,7 @@
 #include "client/image_listing.h"
 
-#include <cstdint>
 #include <functional>
 #include <string>
-#include <string_view>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "client/glance_request.h"
 #include "client/image_json.h"
 #include "client/url_text.h"
+#include "client/uuid.h"
 
 namespace glancefs::client {
 namespace {
@@ -42,30 +41,6 @@ std::string list_path(const ListQuery& query) {
   if (query.name) path += "&name=" + url_encoded("eq:" + *query.name);
   return path;
 }
-
-// A UUID in two words: the ids of a large catalogue as text would be a tenth of its memory.
-struct Uuid {
-  std::uint64_t high = 0, low = 0;
-  bool operator==(const Uuid&) const = default;
-};
-
-// REQUIRES is_uuid(text).
-Uuid uuid_of(std::string_view text) {
-  Uuid uuid;
-  for (const char c : text) {
-    if (c == '-') continue;
-    const auto digit = static_cast<std::uint64_t>(c <= '9' ? c - '0' : c - 'a' + 10);
-    uuid.high = uuid.high << 4 | uuid.low >> 60;
-    uuid.low = uuid.low << 4 | digit;
-  }
-  return uuid;
-}
-
-struct UuidHash {
-  std::size_t operator()(const Uuid& uuid) const noexcept {
-    return std::hash<std::uint64_t>()(uuid.high) ^ std::hash<std::uint64_t>()(uuid.low);
-  }
-};
 
 // One scan over the pages of a listing.
 class ImageListing {

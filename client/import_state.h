@@ -18,6 +18,11 @@ enum class ImportPhase {
   kFailed,  ///< over, and not done: queued again, importing for ever, or active in some stores only
 };
 
+/// Whether an import in `phase` may still do something by itself.
+constexpr bool goes_on(ImportPhase phase) noexcept {
+  return phase == ImportPhase::kWaiting || phase == ImportPhase::kRunning;
+}
+
 struct ImportState {
   ImportPhase phase = ImportPhase::kNone;
   std::vector<std::string> left;    ///< stores it is still being brought into

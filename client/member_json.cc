@@ -1,9 +1,7 @@
 #include "client/member_json.h"
 
 #include <algorithm>
-#include <cerrno>
 
-#include "base/fd.h"
 #include "client/bounded_json.h"
 
 namespace glancefs::client {
@@ -25,14 +23,8 @@ std::optional<std::vector<Member>> parse_members(std::string_view text) {
   return members;
 }
 
-std::string offer_json(std::string_view project) {
-  try {
-    return json{{"member", project}}.dump();
-  } catch (const json::type_error&) {
-    throw_errno(EILSEQ, "a text for Glance must be UTF-8");
-  }
-}
+std::string offer_json(std::string_view project) { return written({{"member", project}}); }
 
-std::string answer_json(MemberStatus status) { return json{{"status", to_string(status)}}.dump(); }
+std::string answer_json(MemberStatus status) { return written({{"status", to_string(status)}}); }
 
 }  // namespace glancefs::client

@@ -8,17 +8,9 @@
 
 namespace glancefs::fs {
 
-Node Changes::changeable(NodeId node) const {
-  if (config_.read_only) throw_errno(EROFS, "mounted read-only");
-  if (node < kFirstImageNode) throw_errno(EPERM, "this is part of the mount, not an image");
-  const std::optional<Node> known = tree_.node(node);
-  if (!known) throw_errno(ENOENT, "the image is gone");
-  return *known;
-}
-
 // The owner's write bit is Glance's protection, which is against deletion.
 void Changes::set_mode(NodeId node, mode_t mode, std::stop_token stop) {
-  const Node known = changeable(node);
+  const Node known = changeable(config_, tree_, node);
   // Copying programs set the mode of what they write; that must not protect the image.
   if (known.upload) return;
   const bool protect = (mode & S_IWUSR) == 0;
@@ -33,7 +25,7 @@ void Changes::set_mode(NodeId node, mode_t mode, std::stop_token stop) {
 }
 
 void Changes::set_size(NodeId node, std::uint64_t size) {
-  const Node known = changeable(node);
+  const Node known = changeable(config_, tree_, node);
   if (known.upload) {
     known.upload->truncate(size);
     return uploads_.publish_later(known.upload);

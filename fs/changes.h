@@ -23,9 +23,6 @@ class Changes {
   void set_size(NodeId node, std::uint64_t size);
 
  private:
-  /// ENOENT, EROFS.
-  Node changeable(NodeId node) const;
-
   const Config& config_;
   Tree& tree_;
   Uploads& uploads_;

@@ -12,12 +12,14 @@
 namespace glancefs::fs {
 namespace {
 
-bool offers_staging(client::Images& images, std::stop_token stop) {
-  const std::vector<std::string> methods = images.import_methods(std::move(stop));
-  return std::ranges::find(methods, "glance-direct") != methods.end();
-}
+constexpr std::string_view kStaging = "glance-direct";
 
 }  // namespace
+
+bool offers_import(client::Images& images, std::string_view method, std::stop_token stop) {
+  const std::vector<std::string> methods = images.import_methods(std::move(stop));
+  return std::ranges::find(methods, method) != methods.end();
+}
 
 Destination destination_of(const client::Image& image, const Destination& usual) {
   const std::string* set = client::find_property(image.properties, kStoresKey);
@@ -43,7 +45,7 @@ void check_stores(const std::vector<std::string>& stores, client::Images& images
 void check_destination(const Destination& destination, client::Images& images,
                        std::stop_token stop) {
   check_stores(destination.stores, images, stop);
-  if (destination.imported() && !offers_staging(images, std::move(stop))) {
+  if (destination.imported() && !offers_import(images, kStaging, std::move(stop))) {
     throw_errno(EOPNOTSUPP, destination.stores.size() > 1
                                 ? "the site offers no glance-direct imports, so that an image can "
                                   "be brought into one store only"
@@ -56,7 +58,7 @@ void throw_refused_upload(const client::HttpError& error, std::string_view image
   if (error.operation() != client::Operation::kUpload || error.status() != 403) throw error;
   bool advice = false;
   try {
-    advice = offers_staging(images, {});
+    advice = offers_import(images, kStaging, {});
   } catch (const std::system_error& trouble) {
     log::debug("asking for the ways of import: {}", trouble.what());
   }

@@ -26,9 +26,8 @@ struct Destination {
 /// ones.
 Destination destination_of(const client::Image& image, const Destination& usual);
 
-/// Throws EINVAL, naming the stores there are, when the site lacks one of `stores`.
-void check_stores(const std::vector<std::string>& stores, client::Images& images,
-                  std::stop_token stop);
+/// Whether the site offers imports by `method`, as in "glance-direct". Throws what asking throws.
+bool offers_import(client::Images& images, std::string_view method, std::stop_token stop);
 
 /// Throws when the site cannot do it: EINVAL, naming the stores there are, or EOPNOTSUPP; and what
 /// asking throws. Asks nothing about an ordinary upload.

@@ -89,12 +89,10 @@ void setattr(fuse_req_t raw, fuse_ino_t node, struct stat* wanted, int which,
   if ((which & FUSE_SET_ATTR_UID) != 0) change.uid = wanted->st_uid;
   if ((which & FUSE_SET_ATTR_GID) != 0) change.gid = wanted->st_gid;
   Handle* handle = info == nullptr ? nullptr : OpenTable<OpenFile>::at(info->fh).handle.get();
-  dispatch(shell_of(raw).metadata, raw, "setattr", node,
-           [node, change, handle](Request& request, std::stop_token stop) {
-             const Attributes now = request.files().change(node, change, handle, std::move(stop));
-             request.settle();
-             return now;
-           });
+  dispatch_change(shell_of(raw).metadata, raw, "setattr", node,
+                  [node, change, handle](Request& request, std::stop_token stop) {
+                    return request.files().change(node, change, handle, std::move(stop));
+                  });
 }
 
 // What Glance has nothing like, with the reason kept for the directory.
@@ -108,14 +106,14 @@ void mknod(fuse_req_t raw, fuse_ino_t parent, const char* name, mode_t mode, dev
   if (!S_ISREG(mode)) {
     return refuse(raw, "mknod", parent, "images are ordinary files; Glance has no others");
   }
-  dispatch(shell_of(raw).metadata, raw, "mknod", parent,
-           [parent, name = std::string(name)](Request& request, std::stop_token stop) {
-             auto [entry, opened] = request.files().create(
-                 parent, name, O_WRONLY | O_CREAT | O_EXCL, request.caller(), std::move(stop));
-             request.files().release(std::move(opened.handle));
-             request.settle();
-             return entry;
-           });
+  dispatch_change(shell_of(raw).metadata, raw, "mknod", parent,
+                  [parent, name = std::string(name)](Request& request, std::stop_token stop) {
+                    auto [entry, opened] =
+                        request.files().create(parent, name, O_WRONLY | O_CREAT | O_EXCL,
+                                               request.caller(), std::move(stop));
+                    request.files().release(std::move(opened.handle));
+                    return entry;
+                  });
 }
 
 // Directories are visibilities and projects: nobody makes or removes one. Images have one name.
@@ -128,11 +126,11 @@ void rmdir(fuse_req_t raw, fuse_ino_t parent, const char* /*name*/) {
 }
 
 void symlink(fuse_req_t raw, const char* target, fuse_ino_t parent, const char* name) {
-  dispatch(shell_of(raw).metadata, raw, "symlink", parent,
-           [parent, target = std::string(target), name = std::string(name)](Request& request,
-                                                                            std::stop_token stop) {
-             return request.files().symlink(parent, name, target, std::move(stop));
-           });
+  dispatch_change(shell_of(raw).metadata, raw, "symlink", parent,
+                  [parent, target = std::string(target), name = std::string(name)](
+                      Request& request, std::stop_token stop) {
+                    return request.files().symlink(parent, name, target, std::move(stop));
+                  });
 }
 
 void link(fuse_req_t raw, fuse_ino_t /*node*/, fuse_ino_t parent, const char* /*name*/) {
@@ -140,23 +138,21 @@ void link(fuse_req_t raw, fuse_ino_t /*node*/, fuse_ino_t parent, const char* /*
 }
 
 void unlink(fuse_req_t raw, fuse_ino_t parent, const char* name) {
-  dispatch(shell_of(raw).metadata, raw, "unlink", parent,
-           [parent, name = std::string(name)](Request& request, std::stop_token stop) {
-             request.files().unlink(parent, name, std::move(stop));
-             request.settle();
-             return Done{};
-           });
+  dispatch_change(shell_of(raw).metadata, raw, "unlink", parent,
+                  [parent, name = std::string(name)](Request& request, std::stop_token stop) {
+                    request.files().unlink(parent, name, std::move(stop));
+                    return Done{};
+                  });
 }
 
 void rename(fuse_req_t raw, fuse_ino_t from, const char* name, fuse_ino_t to, const char* new_name,
             unsigned flags) {
-  dispatch(shell_of(raw).metadata, raw, "rename", from,
-           [from, to, flags, name = std::string(name), new_name = std::string(new_name)](
-               Request& request, std::stop_token stop) {
-             request.files().rename(from, name, to, new_name, flags, std::move(stop));
-             request.settle();
-             return Done{};
-           });
+  dispatch_change(shell_of(raw).metadata, raw, "rename", from,
+                  [from, to, flags, name = std::string(name), new_name = std::string(new_name)](
+                      Request& request, std::stop_token stop) {
+                    request.files().rename(from, name, to, new_name, flags, std::move(stop));
+                    return Done{};
+                  });
 }
 
 void open(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
@@ -171,14 +167,13 @@ void open(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
 
 void create(fuse_req_t raw, fuse_ino_t parent, const char* name, mode_t /*mode*/,
             fuse_file_info* info) {
-  dispatch(shell_of(raw).metadata, raw, "create", parent,
-           [parent, name = std::string(name), flags = info->flags](Request& request,
-                                                                   std::stop_token stop) {
-             auto [entry, opened] =
-                 request.files().create(parent, name, flags, request.caller(), std::move(stop));
-             request.settle();
-             return CreateAnswer{entry, flags, std::move(opened)};
-           });
+  dispatch_change(shell_of(raw).metadata, raw, "create", parent,
+                  [parent, name = std::string(name), flags = info->flags](Request& request,
+                                                                          std::stop_token stop) {
+                    auto [entry, opened] = request.files().create(
+                        parent, name, flags, request.caller(), std::move(stop));
+                    return CreateAnswer{entry, flags, std::move(opened)};
+                  });
 }
 
 void read(fuse_req_t raw, fuse_ino_t node, std::size_t size, off_t offset, fuse_file_info* info) {
@@ -222,12 +217,11 @@ void fsync(fuse_req_t raw, fuse_ino_t node, int /*data_only*/, fuse_file_info* i
   OpenFile& file = OpenTable<OpenFile>::at(info->fh);
   Shell& shell = shell_of(raw);
   const bool uploads = !file.writable && shell.files.sync_uploads(*file.handle);
-  dispatch(uploads ? shell.transfers : shell.metadata, raw, "fsync", node,
-           [&file](Request& request, std::stop_token stop) {
-             request.files().sync(*file.handle, std::move(stop));
-             request.settle();
-             return Done{};
-           });
+  dispatch_change(uploads ? shell.transfers : shell.metadata, raw, "fsync", node,
+                  [&file](Request& request, std::stop_token stop) {
+                    request.files().sync(*file.handle, std::move(stop));
+                    return Done{};
+                  });
 }
 
 // Nobody waits for a release, so it is answered before it is done.

@@ -208,6 +208,19 @@ void dispatch(Executor& executor, fuse_req_t raw, std::string_view name, NodeId 
   attempt(request, [&] { dispatch(executor, std::move(request), std::move(operation)); });
 }
 
+/// dispatch() for what changes something: the kernel has forgotten what it knew of it by the
+/// answer.
+template <typename Operation>
+void dispatch_change(Executor& executor, fuse_req_t raw, std::string_view name, NodeId node,
+                     Operation operation) noexcept {
+  dispatch(executor, raw, name, node,
+           [operation = std::move(operation)](Request& request, std::stop_token stop) mutable {
+             auto answer = operation(request, std::move(stop));
+             request.settle();
+             return answer;
+           });
+}
+
 /// A read that Filesystem answers when it can. done() and fail() may be called on any thread, also
 /// inside a stop_callback and with locks held. Destroying it unanswered answers EIO.
 std::unique_ptr<PendingRead> park(Request request);

@@ -80,13 +80,12 @@ void setxattr(fuse_req_t raw, fuse_ino_t node, const char* name, const char* val
   const std::string_view key(name);
   const bool transfers = key == "user.glancefs.upload" || key == "user.glance.stores";
   Executor& executor = transfers ? shell.transfers : shell.metadata;
-  dispatch(executor, raw, "setxattr", node,
-           [node, name = std::string(name), value = std::string(value, size),
-            mode = xattr_mode(flags)](Request& request, std::stop_token stop) {
-             request.files().set_xattr(node, name, value, mode, std::move(stop));
-             request.settle();
-             return Done{};
-           });
+  dispatch_change(executor, raw, "setxattr", node,
+                  [node, name = std::string(name), value = std::string(value, size),
+                   mode = xattr_mode(flags)](Request& request, std::stop_token stop) {
+                    request.files().set_xattr(node, name, value, mode, std::move(stop));
+                    return Done{};
+                  });
 }
 
 void removexattr(fuse_req_t raw, fuse_ino_t node, const char* name) {
@@ -94,12 +93,11 @@ void removexattr(fuse_req_t raw, fuse_ino_t node, const char* name) {
     fuse_reply_err(raw, ENOTSUP);
     return;
   }
-  dispatch(shell_of(raw).metadata, raw, "removexattr", node,
-           [node, name = std::string(name)](Request& request, std::stop_token stop) {
-             request.files().remove_xattr(node, name, std::move(stop));
-             request.settle();
-             return Done{};
-           });
+  dispatch_change(shell_of(raw).metadata, raw, "removexattr", node,
+                  [node, name = std::string(name)](Request& request, std::stop_token stop) {
+                    request.files().remove_xattr(node, name, std::move(stop));
+                    return Done{};
+                  });
 }
 
 }  // namespace

@@ -59,19 +59,11 @@ void check_mode(XattrMode mode, bool exists) {
   if (!exists && mode == XattrMode::kReplace) throw_errno(ENODATA, "no such attribute");
 }
 
-Node ImageXattrs::changeable(NodeId node) const {
-  if (config_.read_only) throw_errno(EROFS, "mounted read-only");
-  if (node < kFirstImageNode) throw_errno(EPERM, "this is part of the mount, not an image");
-  const std::optional<Node> known = tree_.node(node);
-  if (!known) throw_errno(ENOENT, "the image is gone");
-  return *known;
-}
-
 void ImageXattrs::set(NodeId node, std::string_view name, std::string_view value, XattrMode mode,
                       std::stop_token stop) {
   const std::string_view key = key_of_xattr(name);
   for (int round = 0; round < kRounds; ++round) {
-    const Node known = changeable(node);
+    const Node known = changeable(config_, tree_, node);
     const bool done = known.upload ? set_on_file(known, key, value, mode, stop)
                                    : set_on_image(known, key, value, mode, stop);
     if (done) return;
@@ -117,7 +109,7 @@ void ImageXattrs::remove(NodeId node, std::string_view name, std::stop_token sto
     return {remove_change(image, key)};
   };
   for (int round = 0; round < kRounds; ++round) {
-    const Node known = changeable(node);
+    const Node known = changeable(config_, tree_, node);
     if (known.upload) {
       if (remove_from_file(known, key, stop)) return;
       continue;
@@ -187,7 +179,7 @@ void ImageXattrs::set_status(NodeId node, const std::string& word, XattrMode mod
                              const std::stop_token& stop) {
   check_mode(mode, true);
   const Turns::Turn turn = turns_.take(node, stop);
-  const Node known = changeable(node);
+  const Node known = changeable(config_, tree_, node);
   const std::string& id = known.image->id;
   if (field_text(*known.image, kStatusKey) == word) return;
   if (word != kActive && word != kDeactivated) {

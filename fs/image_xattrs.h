@@ -42,8 +42,6 @@ class ImageXattrs {
   void remove(NodeId node, std::string_view name, std::stop_token stop);
 
  private:
-  /// EPERM, ENOENT, EROFS.
-  Node changeable(NodeId node) const;
   /// False: it has become a file that is written, or an image again.
   bool set_on_image(const Node& node, std::string_view key, std::string_view value, XattrMode mode,
                     const std::stop_token& stop);

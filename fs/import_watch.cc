@@ -19,10 +19,6 @@ using client::Task;
 // An import takes minutes; its end need not be seen in the same second.
 constexpr std::chrono::milliseconds kLongestInterval{5000};
 
-bool goes_on(ImportPhase phase) {
-  return phase == ImportPhase::kWaiting || phase == ImportPhase::kRunning;
-}
-
 std::string joined(const std::vector<std::string>& list) {
   return fmt::format("{}", fmt::join(list, ", "));
 }
@@ -44,7 +40,7 @@ void ImportWatch::begin() {
 }
 
 bool ImportWatch::under_way(const Image& image) const {
-  return goes_on(client::import_state(image, stores_).phase);
+  return client::goes_on(client::import_state(image, stores_).phase);
 }
 
 bool ImportWatch::arrived(const Image& image) const {
@@ -74,7 +70,7 @@ std::optional<ImportWatch::View> ImportWatch::look(const std::string& id,
     // Without a sign in the record it may have been refused by a quota before it began.
     const bool vanished =
         state.phase == ImportPhase::kNone && (begun_ || (task && task->status == "failure"));
-    begun_ = begun_ || goes_on(state.phase);
+    begun_ = begun_ || client::goes_on(state.phase);
     const bool ended =
         state.phase == ImportPhase::kDone || state.phase == ImportPhase::kFailed || vanished;
     std::string news = import_news(state, task);
@@ -109,7 +105,7 @@ std::optional<Image> ImportWatch::wait(const std::string& id,
 void ImportWatch::fail(const Image& image, std::string_view when_stuck, const std::stop_token& stop,
                        std::string_view when_failed) const {
   const ImportState state = client::import_state(image, stores_);
-  const bool stuck = goes_on(state.phase);
+  const bool stuck = client::goes_on(state.phase);
   std::string text = "the import of image " + image.id;
   bool quota = false;
   if (stuck) {

@@ -90,6 +90,11 @@ std::vector<WantedMember> parse_member_list(std::string_view text) {
   return members;
 }
 
+void throw_others_answer(const std::string& project, MemberStatus status) {
+  throw_errno(EPERM, "only project " + log::printable(project) + " can say that it is " +
+                         std::string(client::to_string(status)));
+}
+
 std::string members_of_file(const client::Image& image, std::string_view text) {
   const std::vector<WantedMember> members = parse_member_list(text);
   if (!members.empty() && image.visibility != client::Visibility::kShared) {
@@ -98,8 +103,7 @@ std::string members_of_file(const client::Image& image, std::string_view text) {
   std::string list;
   for (const WantedMember& member : members) {
     if (member.status.value_or(MemberStatus::kPending) != MemberStatus::kPending) {
-      throw_errno(EPERM, "only project " + log::printable(member.project) + " can say that it is " +
-                             std::string(client::to_string(*member.status)));
+      throw_others_answer(member.project, *member.status);
     }
     if (!list.empty()) list += ',';
     add_escaped(list, member.project);

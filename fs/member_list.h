@@ -30,6 +30,9 @@ std::string member_list(const std::vector<client::Member>& members);
 /// EILSEQ.
 std::vector<WantedMember> parse_member_list(std::string_view text);
 
+/// Throws EPERM: `status` is for `project` to give, and it is another's.
+[[noreturn]] void throw_others_answer(const std::string& project, client::MemberStatus status);
+
 /// `text` as it is remembered of `image`, a file being written; empty: nobody. Throws
 /// system_error: as parse_member_list, EINVAL (not to be shared), EPERM (a status that only the
 /// project itself can give).

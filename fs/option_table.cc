@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <initializer_list>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace glancefs::fs {
@@ -20,66 +22,61 @@ void to_cloud(Options& options, const Option& row, const std::string& value) {
   options.cloud_overrides[environment_name(row)] = value;
 }
 
+/// The value of `word`. Throws std::invalid_argument, naming the words there are.
+template <typename Value>
+Value choose(std::string_view word,
+             std::initializer_list<std::pair<std::string_view, Value>> choices) {
+  std::string expected = "expected ";
+  std::size_t left = choices.size();
+  for (const auto& [name, value] : choices) {
+    if (word == name) return value;
+    expected += name;
+    --left;
+    if (left > 0) expected += left == 1 ? " or " : ", ";
+  }
+  throw std::invalid_argument(expected);
+}
+
 XattrList parse_xattrs(const std::string& word) {
-  if (word == "all") return XattrList::kAll;
-  if (word == "settable") return XattrList::kSettable;
-  throw std::invalid_argument("expected all or settable");
+  return choose<XattrList>(word, {{"all", XattrList::kAll}, {"settable", XattrList::kSettable}});
 }
 
 bool parse_properties(const std::string& word) {
-  if (word == "free") return false;
-  if (word == "checked") return true;
-  throw std::invalid_argument("expected free or checked");
+  return choose<bool>(word, {{"free", false}, {"checked", true}});
 }
 
 Verify parse_verify(const std::string& word) {
-  if (word == "full") return Verify::kFull;
-  if (word == "later") return Verify::kLater;
-  if (word == "strict") return Verify::kStrict;
-  throw std::invalid_argument("expected full, later or strict");
+  return choose<Verify>(
+      word, {{"full", Verify::kFull}, {"later", Verify::kLater}, {"strict", Verify::kStrict}});
 }
 
 bool parse_direct(const std::string& word) {
-  if (word == "file") return true;
-  if (word == "no") return false;
-  throw std::invalid_argument("expected file or no");
+  return choose<bool>(word, {{"file", true}, {"no", false}});
 }
 
 Recover parse_recover(const std::string& word) {
-  if (word == "auto") return Recover::kAuto;
-  if (word == "keep") return Recover::kKeep;
-  if (word == "discard") return Recover::kDiscard;
-  throw std::invalid_argument("expected auto, keep or discard");
+  return choose<Recover>(
+      word, {{"auto", Recover::kAuto}, {"keep", Recover::kKeep}, {"discard", Recover::kDiscard}});
 }
 
 bool parse_overwrite(const std::string& word) {
-  if (word == "no") return false;
-  if (word == "replace") return true;
-  throw std::invalid_argument("expected no or replace");
+  return choose<bool>(word, {{"no", false}, {"replace", true}});
 }
 
 Replaced parse_replaced(const std::string& word) {
-  if (word == "hide") return Replaced::kHide;
-  if (word == "delete") return Replaced::kDelete;
-  throw std::invalid_argument("expected hide or delete");
+  return choose<Replaced>(word, {{"hide", Replaced::kHide}, {"delete", Replaced::kDelete}});
 }
 
 bool parse_upload(const std::string& word) {
-  if (word == "put") return false;
-  if (word == "import") return true;
-  throw std::invalid_argument("expected put or import");
+  return choose<bool>(word, {{"put", false}, {"import", true}});
 }
 
 bool parse_import(const std::string& word) {
-  if (word == "symlink") return true;
-  if (word == "no") return false;
-  throw std::invalid_argument("expected symlink or no");
+  return choose<bool>(word, {{"symlink", true}, {"no", false}});
 }
 
 bool parse_passthrough(const std::string& word) {
-  if (word == "auto") return true;
-  if (word == "no") return false;
-  throw std::invalid_argument("expected auto or no");
+  return choose<bool>(word, {{"auto", true}, {"no", false}});
 }
 
 using enum OptionGroup;

@@ -26,14 +26,28 @@ void check_keeps(const Image& image, const Change& change) {
 
 }  // namespace
 
-Image Patches::fresh(const std::string& id, const std::stop_token& stop) {
-  std::optional<Image> image = images_.show(id, stop);
+Node changeable(const Config& config, const Tree& tree, NodeId node) {
+  if (config.read_only) throw_errno(EROFS, "mounted read-only");
+  if (node < kFirstImageNode) throw_errno(EPERM, "this is part of the mount, not an image");
+  const std::optional<Node> known = tree.node(node);
+  if (!known) throw_errno(ENOENT, "the image is gone");
+  return *known;
+}
+
+Image shown(client::Images& images, Tree& tree, const std::string& id,
+            const std::stop_token& stop) {
+  std::optional<Image> image = images.show(id, stop);
   if (!image) {
-    tree_.erase(id);
+    tree.erase(id);
     throw_errno(ENOENT, "the image is gone");
   }
-  tree_.put(std::make_shared<const Image>(*image));
   return *std::move(image);
+}
+
+Image Patches::fresh(const std::string& id, const std::stop_token& stop) {
+  Image image = shown(images_, tree_, id, stop);
+  tree_.put(std::make_shared<const Image>(image));
+  return image;
 }
 
 bool Patches::apply(NodeId node, Record record, const Decide& decide, std::stop_token stop) {

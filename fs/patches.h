@@ -8,10 +8,20 @@
 #include <vector>
 
 #include "client/images.h"
+#include "fs/filesystem.h"
 #include "fs/tree.h"
 #include "fs/turns.h"
 
 namespace glancefs::fs {
+
+/// What `node` is, for who is going to change it. EROFS: mounted read-only. EPERM: it is no image.
+/// ENOENT: the image is gone.
+Node changeable(const Config& config, const Tree& tree, NodeId node);
+
+/// The record of image `id` as Glance has it now; the tree is not told of it. ENOENT: it is gone,
+/// from the tree, too. Throws what Glance says.
+client::Image shown(client::Images& images, Tree& tree, const std::string& id,
+                    const std::stop_token& stop);
 
 /// Thread-safe. Each change is a request of its own: Linux holds the lock of the inode over
 /// setxattr(2), chmod(2) and rename(2), so two changes of one file never arrive at the same time

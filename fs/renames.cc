@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "fs/names.h"
 #include "fs/new_name.h"
+#include "fs/patches.h"
 
 namespace glancefs::fs {
 
@@ -32,17 +33,13 @@ void Renames::check_ours(const Node& node) const {
 }
 
 Image Renames::fresh(const Node& node, const std::stop_token& stop) {
-  std::optional<Image> now = images_.show(node.image->id, stop);
-  if (!now) {
-    tree_.erase(node.image->id);
-    throw_errno(ENOENT, "the image is gone");
+  Image now = shown(images_, tree_, node.image->id, stop);
+  if (now.name == node.image->name && now.visibility == node.image->visibility &&
+      now.hidden == node.image->hidden) {
+    return now;
   }
-  if (now->name == node.image->name && now->visibility == node.image->visibility &&
-      now->hidden == node.image->hidden) {
-    return std::move(*now);
-  }
-  tree_.put(std::make_shared<const Image>(*now));
-  throw_errno(ENOENT, "image " + now->id + " has been renamed or hidden elsewhere");
+  tree_.put(std::make_shared<const Image>(now));
+  throw_errno(ENOENT, "image " + now.id + " has been renamed or hidden elsewhere");
 }
 
 Image Renames::update(const std::string& id, const std::vector<Change>& changes,

@@ -60,8 +60,7 @@ Plan plan_for(const std::vector<Member>& present, const std::vector<WantedMember
 void check_ours(const Plan& plan) {
   if (plan.answer.empty()) return;
   const Member& first = plan.answer.front();
-  throw_errno(EPERM, "only project " + log::printable(first.project) + " can say that it is " +
-                         std::string(client::to_string(first.status)));
+  throw_others_answer(first.project, first.status);
 }
 
 void check_offered(const Plan& plan, const std::string& project) {

@@ -11,6 +11,7 @@
 #include "fs/destination.h"
 #include "fs/image_xattrs.h"
 #include "fs/import_watch.h"
+#include "fs/patches.h"
 
 namespace glancefs::fs {
 namespace {
@@ -36,8 +37,7 @@ void check_copyable(const Image& image, client::Images& images, const std::stop_
     throw_errno(EINVAL, "only active images can be copied, and image " + image.id + " is " +
                             image.status_word);
   }
-  const std::vector<std::string> methods = images.import_methods(stop);
-  if (std::ranges::find(methods, "copy-image") == methods.end()) {
+  if (!offers_import(images, "copy-image", stop)) {
     throw_errno(EOPNOTSUPP, "the site offers no copies from store to store (copy-image)");
   }
 }
@@ -80,14 +80,10 @@ std::optional<std::string> StoreCopies::progress(NodeId node) const {
 }
 
 Image StoreCopies::record(NodeId node, const std::string& id, const std::stop_token& stop) {
-  std::optional<Image> image = images_.show(id, stop);
-  if (!image) {
-    tree_.erase(id);
-    throw_errno(ENOENT, "the image is gone");
-  }
+  Image image = shown(images_, tree_, id, stop);
   const std::optional<Node> known = tree_.node(node);
-  if (known && !known->upload) tree_.put(std::make_shared<const Image>(*image));
-  return *std::move(image);
+  if (known && !known->upload) tree_.put(std::make_shared<const Image>(image));
+  return image;
 }
 
 void StoreCopies::set(const Node& node, std::string_view list, XattrMode mode,

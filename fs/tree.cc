@@ -35,6 +35,15 @@ bool other_attributes(const Node& before, const Node& now) {
          a.updated != b.updated;
 }
 
+// Whether a listing that was begun then knows better than the item.
+bool is_older(const TreeItem& item, std::chrono::steady_clock::time_point begun) {
+  return item.touched < begun && !item.node.upload;
+}
+
+std::optional<Node> node_of(const TreeItem* item) {
+  return item != nullptr ? std::optional(item->node) : std::nullopt;
+}
+
 // Whether hidden images are kept there: nobody remembers its listing.
 bool is_unlisted(const Directories& places, NodeId directory) {
   return places.known_as(directory) != directory && places.resolve(kRootNode) != directory;
@@ -101,7 +110,7 @@ void Tree::replace(const std::vector<client::ImagePtr>& images, Time begun) {
     std::vector<NodeId> gone;
     for (const auto& [id, known] : items_) {
       if (places_.is_offered(*known.node.image)) continue;
-      if (known.sweep != sweep && known.touched < begun && !known.node.upload) gone.push_back(id);
+      if (known.sweep != sweep && is_older(known, begun)) gone.push_back(id);
     }
     for (const NodeId id : gone) remove(id, changes);
   });
@@ -116,8 +125,7 @@ void Tree::merge(const std::vector<client::ImagePtr>& images, Time begun) {
       }
       const NodeId id = number(image->id);
       const TreeItem* known = item(id);
-      const bool older = known != nullptr && known->touched < begun && !known->node.upload;
-      if (older) remove(id, changes);
+      if (known != nullptr && is_older(*known, begun)) remove(id, changes);
     }
   });
 }
@@ -172,11 +180,7 @@ void Tree::set_behind(std::string_view id, bool behind) {
     if (found == items_.end() || !found->second.node.upload) return;
     TreeItem& item = found->second;
     if (item.node.behind == behind || item.group == nullptr) return;
-    if (!is_unlisted(places_, item.directory)) {
-      changes.leaves_or_changes(item);
-      mark_changed(item.directory);
-    }
-    NameIndex::rank_changed(item);
+    rank_changes(item, changes);
     item.node.behind = behind;
   });
 }
@@ -197,9 +201,7 @@ client::ImagePtr Tree::shared(client::ImagePtr image) const {
 TreeItem& Tree::listed(const client::ImagePtr& image, Time begun, ChangeRecorder& changes) {
   const NodeId id = number(image->id);
   const auto known = items_.find(id);
-  if (known != items_.end() && (known->second.touched >= begun || known->second.node.upload)) {
-    return known->second;
-  }
+  if (known != items_.end() && !is_older(known->second, begun)) return known->second;
   places_.set_offered(image->id, false);  // it would not be listed
   Node node;
   node.id = id;
@@ -228,11 +230,7 @@ TreeItem& Tree::set(Node node, ChangeRecorder& changes) {
   sums_.add(node);
   std::string key = key_of(*node.image);
   if (item.directory == directory && (item.group == nullptr || *item.group->key == key)) {
-    if (item.group != nullptr && other_rank(item.node, node)) {
-      if (!is_unlisted(places_, directory)) changes.leaves_or_changes(item);
-      NameIndex::rank_changed(item);
-      if (!is_unlisted(places_, directory)) mark_changed(directory);
-    }
+    if (item.group != nullptr && other_rank(item.node, node)) rank_changes(item, changes);
     item.node = std::move(node);
     return item;
   }
@@ -244,6 +242,13 @@ TreeItem& Tree::set(Node node, ChangeRecorder& changes) {
   join(item, directory, std::move(key), changes);
   places_.leave(former);
   return item;
+}
+
+void Tree::rank_changes(TreeItem& item, ChangeRecorder& changes) {
+  const bool listed = !is_unlisted(places_, item.directory);
+  if (listed) changes.leaves_or_changes(item);
+  NameIndex::rank_changed(item);
+  if (listed) mark_changed(item.directory);
 }
 
 void Tree::remove(NodeId id, ChangeRecorder& changes) {
@@ -293,14 +298,10 @@ void Tree::mark_changed(NodeId directory) {
 std::optional<Node> Tree::find(NodeId directory, std::string_view name) const {
   Lock lock(mutex_);
   if (directory == kByIdNode) {
-    const TreeItem* found = client::is_uuid(name) ? item(number(name)) : nullptr;
-    return found != nullptr ? std::optional(found->node) : std::nullopt;
+    return node_of(client::is_uuid(name) ? item(number(name)) : nullptr);
   }
   // A name that only an id can have leads to a hidden image, too.
-  if (is_short_alias(name)) {
-    const TreeItem* found = by_alias(directory, name);
-    return found != nullptr ? std::optional(found->node) : std::nullopt;
-  }
+  if (is_short_alias(name)) return node_of(by_alias(directory, name));
   const std::optional<Node> listed = find_in(directory, name);
   if (listed || (!client::is_uuid(name) && !alias_id(name))) return listed;
   return find_in(unlisted(directory), name);
@@ -314,8 +315,7 @@ std::optional<Node> Tree::find_in(NodeId directory, std::string_view name) const
     node.contested = NameIndex::is_contested(*plain->group);
     return node;
   }
-  const TreeItem* found = by_its_id(directory, name);
-  return found != nullptr ? std::optional(found->node) : std::nullopt;
+  return node_of(by_its_id(directory, name));
 }
 
 // A UUID and "NAME~UUID" always lead to the image, whether or not it is listed so.
@@ -352,14 +352,12 @@ const TreeItem* Tree::by_alias(NodeId directory, std::string_view alias) const {
 
 std::optional<Node> Tree::node(NodeId id) const {
   Lock lock(mutex_);
-  const TreeItem* found = item(id);
-  return found != nullptr ? std::optional(found->node) : std::nullopt;
+  return node_of(item(id));
 }
 
 std::optional<Node> Tree::by_id(std::string_view id) const {
   Lock lock(mutex_);
-  const TreeItem* found = item(number(id));
-  return found != nullptr ? std::optional(found->node) : std::nullopt;
+  return node_of(item(number(id)));
 }
 
 std::vector<DirectoryEntry> Tree::list(NodeId directory) const {

@@ -92,6 +92,8 @@ class Tree {
   TreeItem& listed(const client::ImagePtr& image, Time begun, ChangeRecorder& changes)
       REQUIRES(mutex_);
   TreeItem& set(Node node, ChangeRecorder& changes) REQUIRES(mutex_);
+  /// REQUIRES it is in a group, and has the rank it had.
+  void rank_changes(TreeItem& item, ChangeRecorder& changes) REQUIRES(mutex_);
   void remove(NodeId id, ChangeRecorder& changes) REQUIRES(mutex_);
   void join(TreeItem& item, NodeId directory, std::string key, ChangeRecorder& changes)
       REQUIRES(mutex_);

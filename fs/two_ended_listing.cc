@@ -2,13 +2,13 @@
 
 #include <future>
 #include <memory>
-#include <string>
 #include <system_error>
 #include <unordered_set>
 #include <utility>
 
 #include "base/log.h"
 #include "base/mutex.h"
+#include "client/uuid.h"
 #include "fs/any_stop.h"
 
 namespace glancefs::fs {
@@ -23,7 +23,7 @@ class Meeting {
   /// How many there are now.
   std::size_t add(client::Image&& image) {
     const Lock lock(mutex_);
-    if (!seen_.insert(image.id).second) {
+    if (!seen_.insert(client::uuid_of(image.id)).second) {
       over_.request_stop();
     } else {
       each_(std::make_shared<const client::Image>(std::move(image)));
@@ -39,7 +39,7 @@ class Meeting {
   const std::function<void(client::ImagePtr)>& each_;
   std::stop_source over_;
   Mutex mutex_;
-  std::unordered_set<std::string> seen_ GUARDED_BY(mutex_);
+  std::unordered_set<client::Uuid, client::UuidHash> seen_ GUARDED_BY(mutex_);
 };
 
 bool is_stop(const std::system_error& error) {

@@ -18,8 +18,7 @@ using client::HttpError;
 using client::Image;
 
 bool under_way(const Image& image) {
-  const client::ImportPhase phase = client::import_state(image, {}).phase;
-  return phase == client::ImportPhase::kWaiting || phase == client::ImportPhase::kRunning;
+  return client::goes_on(client::import_state(image, {}).phase);
 }
 
 // Throws `error`, which is being handled, again: Glance's refusals repeat the whole address.

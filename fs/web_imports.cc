@@ -17,9 +17,7 @@ using client::ImportPhase;
 using client::Status;
 
 bool is_under_way(const Image& image) {
-  const ImportPhase phase = client::import_state(image, {}).phase;
-  return image.status != Status::kActive &&
-         (phase == ImportPhase::kWaiting || phase == ImportPhase::kRunning);
+  return image.status != Status::kActive && client::goes_on(client::import_state(image, {}).phase);
 }
 
 // Whether it waits for data.
@@ -146,9 +144,8 @@ std::optional<std::string> WebImports::progress(const Image& image) const {
       if (may_be_imported(image)) return "failed: " + state.failure;
     }
   }
-  const client::ImportState state = client::import_state(image, {});
-  if (is_under_way(image)) return "importing: " + import_news(state, {});
-  return std::nullopt;
+  if (!is_under_way(image)) return std::nullopt;
+  return "importing: " + import_news(client::import_state(image, {}), {});
 }
 
 std::string WebImports::pending() {
