@@ -9,6 +9,9 @@ namespace glancefs::fs {
 
 namespace {
 
+// No listing takes as long: 100,000 images are listed within a minute.
+constexpr std::chrono::hours kLongestListing{1};
+
 // The file name that an image would like to have.
 std::string key_of(const client::Image& image) {
   return !image.name || image.name->empty() ? image.id : escape_name(*image.name);
@@ -105,7 +108,8 @@ void Tree::replace(const std::vector<client::ImagePtr>& images, Time begun) {
   change([&](ChangeRecorder& changes) REQUIRES(mutex_) {
     const std::uint64_t sweep = ++sweeps_;
     for (const client::ImagePtr& image : images) {
-      if (places_.admits(*image)) listed(image, begun, changes).sweep = sweep;
+      if (!places_.admits(*image)) continue;
+      if (TreeItem* item = listed(image, begun, changes)) item->sweep = sweep;
     }
     std::vector<NodeId> gone;
     for (const auto& [id, known] : items_) {
@@ -113,6 +117,8 @@ void Tree::replace(const std::vector<client::ImagePtr>& images, Time begun) {
       if (known.sweep != sweep && is_older(known, begun)) gone.push_back(id);
     }
     for (const NodeId id : gone) remove(id, changes);
+    std::erase_if(taken_out_,
+                  [&](const auto& entry) { return entry.second < begun - kLongestListing; });
   });
 }
 
@@ -140,6 +146,7 @@ void Tree::offer(const std::vector<client::ImagePtr>& images, Time begun) {
       node.confirmed = begun;
       const TreeItem* known = item(node.id);
       if (known != nullptr && known->touched >= begun) continue;
+      if (is_taken_out_since(node.id, begun)) continue;
       now.insert(image->id);
       places_.set_offered(image->id, true);
       set(std::move(node), changes);
@@ -166,7 +173,7 @@ void Tree::put(client::ImagePtr image, std::shared_ptr<Upload> upload) {
     const Time now = std::chrono::steady_clock::now();
     Node node;
     node.id = number(image->id);
-    if (!upload && !places_.admits(*image)) return remove(node.id, changes);
+    if (!upload && !places_.admits(*image)) return take_out(node.id, changes);
     node.image = std::move(image);
     node.upload = std::move(upload);
     node.confirmed = now;
@@ -188,7 +195,7 @@ void Tree::set_behind(std::string_view id, bool behind) {
 void Tree::erase(std::string_view id) {
   change([&](ChangeRecorder& changes) REQUIRES(mutex_) {
     places_.set_offered(std::string(id), false);
-    remove(number(id), changes);
+    take_out(number(id), changes);
   });
 }
 
@@ -198,16 +205,22 @@ client::ImagePtr Tree::shared(client::ImagePtr image) const {
   return known != nullptr && *known->node.image == *image ? known->node.image : std::move(image);
 }
 
-TreeItem& Tree::listed(const client::ImagePtr& image, Time begun, ChangeRecorder& changes) {
+TreeItem* Tree::listed(const client::ImagePtr& image, Time begun, ChangeRecorder& changes) {
   const NodeId id = number(image->id);
   const auto known = items_.find(id);
-  if (known != items_.end() && !is_older(known->second, begun)) return known->second;
+  if (known != items_.end() && !is_older(known->second, begun)) return &known->second;
+  if (is_taken_out_since(id, begun)) return nullptr;
   places_.set_offered(image->id, false);  // it would not be listed
   Node node;
   node.id = id;
   node.image = image;
   node.confirmed = begun;
-  return set(std::move(node), changes);
+  return &set(std::move(node), changes);
+}
+
+bool Tree::is_taken_out_since(NodeId id, Time begun) const {
+  const auto found = taken_out_.find(id);
+  return found != taken_out_.end() && found->second >= begun;
 }
 
 TreeItem& Tree::set(Node node, ChangeRecorder& changes) {
@@ -262,6 +275,11 @@ void Tree::remove(NodeId id, ChangeRecorder& changes) {
   mark_changed(kByIdNode);
   sums_.remove(item.node);
   items_.erase(found);
+}
+
+void Tree::take_out(NodeId id, ChangeRecorder& changes) {
+  taken_out_[id] = std::chrono::steady_clock::now();
+  remove(id, changes);
 }
 
 void Tree::join(TreeItem& item, NodeId directory, std::string key, ChangeRecorder& changes) {

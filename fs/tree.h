@@ -54,7 +54,7 @@ class Tree {
   /// Whether the file `id`, if it is there and being written, leaves its name to an image that has
   /// the same. Until its upload is over.
   void set_behind(std::string_view id, bool behind);
-  /// Forgets one image.
+  /// Forgets one image; a listing begun before does not bring it back.
   void erase(std::string_view id);
   /// `image` for replace() and merge(): the one the tree has, when it is equal, so that a listing
   /// held in memory costs no second copy of what has not changed.
@@ -88,13 +88,17 @@ class Tree {
   std::vector<const TreeItem*> meant_by(NodeId directory, std::string_view alias) const
       REQUIRES(mutex_);
   const TreeItem* by_alias(NodeId directory, std::string_view alias) const REQUIRES(mutex_);
-  /// As a listing begun at `begun` showed it, unless the tree knows better.
-  TreeItem& listed(const client::ImagePtr& image, Time begun, ChangeRecorder& changes)
+  /// As a listing begun at `begun` showed it, unless the tree knows better; null: it is gone since.
+  TreeItem* listed(const client::ImagePtr& image, Time begun, ChangeRecorder& changes)
       REQUIRES(mutex_);
   TreeItem& set(Node node, ChangeRecorder& changes) REQUIRES(mutex_);
   /// REQUIRES it is in a group, and has the rank it had.
   void rank_changes(TreeItem& item, ChangeRecorder& changes) REQUIRES(mutex_);
   void remove(NodeId id, ChangeRecorder& changes) REQUIRES(mutex_);
+  /// The same for good: it was not a listing that left it out.
+  void take_out(NodeId id, ChangeRecorder& changes) REQUIRES(mutex_);
+  /// Whether it was taken out after a listing was begun at `begun`.
+  bool is_taken_out_since(NodeId id, Time begun) const REQUIRES(mutex_);
   void join(TreeItem& item, NodeId directory, std::string key, ChangeRecorder& changes)
       REQUIRES(mutex_);
   /// `next`: the directory it will be in.
@@ -113,6 +117,8 @@ class Tree {
   /// Who has a plain name is found out when somebody asks, hence mutable.
   mutable ChangeRecorder::Indexes directories_ GUARDED_BY(mutex_);
   std::unordered_map<NodeId, FileTime> changed_ GUARDED_BY(mutex_);
+  /// When images were taken out.
+  std::unordered_map<NodeId, Time> taken_out_ GUARDED_BY(mutex_);
   FileTime last_change_ GUARDED_BY(mutex_);
   std::uint64_t sweeps_ GUARDED_BY(mutex_) = 0;
   mutable TreeSums sums_ GUARDED_BY(mutex_);

@@ -204,6 +204,20 @@ TEST_F(TreeTest, AListingDoesNotUndoWhatHappenedSinceItBegan) {
   EXPECT_THAT(names(), UnorderedElementsAre("renamed", "made"));
 }
 
+TEST_F(TreeTest, AListingDoesNotBringBackWhatWasRemovedSinceItBegan) {
+  tree_.put(image(uuid('1'), "a"));
+  const Tree::Time begun = now();
+  tree_.erase(uuid('1'));
+  tree_.replace({image(uuid('1'), "a")}, begun);
+  EXPECT_THAT(names(), IsEmpty());
+  tree_.merge({image(uuid('1'), "a")}, begun);
+  EXPECT_THAT(names(), IsEmpty());
+  tree_.offer({image(uuid('1'), "a")}, begun);
+  EXPECT_THAT(names(), IsEmpty());
+  tree_.merge({image(uuid('1'), "a")}, now());
+  EXPECT_THAT(names(), ElementsAre("a")) << "somebody has shared it again";
+}
+
 TEST_F(TreeTest, NodeNumbersComeFromTheIdAlone) {
   tree_.put(image(uuid('1'), "a"));
   EXPECT_EQ(tree_.find(kPublicNode, "a")->id, node_of_image(uuid('1')));
