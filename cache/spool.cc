@@ -265,6 +265,7 @@ class DirectorySpools final : public Spools {
       try {
         if (auto spool = recover_one(id, cloud)) found.push_back(std::move(spool));
       } catch (const std::system_error& error) {
+        if (!is_first(id)) continue;
         log::error("cannot recover the spool {}: {}", directory_->files().path_of(id),
                    error.what());
       }
@@ -306,14 +307,23 @@ class DirectorySpools final : public Spools {
     if (record) return std::make_unique<SpoolFile>(directory_, *std::move(record), std::move(data));
     if (size_of(data) == 0 && !files.exists(spool_record_name(id))) {
       files.remove(spool_data_name(id));  // create() did not get as far as its record
-    } else {
+    } else if (is_first(id)) {
       log::error("{} has no readable record, so nobody knows where it belongs; it is kept",
                  files.path_of(spool_data_name(id)));
     }
     return nullptr;
   }
 
+  /// Whether nothing has been said of `id` yet.
+  bool is_first(const std::string& id) {
+    const Lock lock(mutex_);
+    return complained_.insert(id).second;
+  }
+
   const std::shared_ptr<SpoolDirectory> directory_;
+
+  Mutex mutex_;
+  std::set<std::string> complained_ GUARDED_BY(mutex_);  ///< ids
 };
 
 }  // namespace

@@ -22,6 +22,14 @@ enum class SpoolState {
   kWaiting,    ///< whole, durable; waits for its upload
   kUploading,  ///< a create has been or is about to be sent under `image_id`
   kFailed,     ///< the server said no, see `error`; bytes kept
+  kArrived,    ///< whole at the server: never to be sent again; kept while it may be written
+};
+
+/// Differs after every write and truncation, whoever does it: also the kernel, on file(). A value.
+struct SpoolVersion {
+  std::uint64_t size = 0;     ///< bytes
+  std::int64_t modified = 0;  ///< nanoseconds since 1970, as the file system counts them
+  bool operator==(const SpoolVersion&) const = default;
 };
 
 /// What the journal says of one spool file. A value.
@@ -35,16 +43,10 @@ struct SpoolRecord {
   /// What was set on the file meanwhile, in the caller's terms; order kept.
   std::vector<std::pair<std::string, std::string>> properties;
   SpoolState state = SpoolState::kWriting;
+  SpoolVersion sent{};                              ///< of the data, once they have arrived
   std::string error;                                ///< one line, for people
   std::chrono::system_clock::time_point changed{};  ///< set by the journal
   bool operator==(const SpoolRecord&) const = default;
-};
-
-/// Differs after every write and truncation, whoever does it: also the kernel, on file(). A value.
-struct SpoolVersion {
-  std::uint64_t size = 0;     ///< bytes
-  std::int64_t modified = 0;  ///< nanoseconds since 1970, as the file system counts them
-  bool operator==(const SpoolVersion&) const = default;
 };
 
 /// One file being written: any offset, any order. Thread-safe. Its record is locked against other

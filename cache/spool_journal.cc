@@ -96,6 +96,8 @@ std::string encode(const SpoolRecord& record) {
   }
   put(bytes, std::uint64_t{record.found ? 1U : 0U});
   put(bytes, record.replaces);
+  put(bytes, record.sent.size);
+  put(bytes, static_cast<std::uint64_t>(record.sent.modified));
   return bytes + hash_of(bytes);
 }
 
@@ -111,7 +113,7 @@ std::optional<SpoolRecord> decode(const std::string& bytes) {
     *text = fields.text();
   }
   const std::uint64_t state = fields.number();
-  if (state > static_cast<std::uint64_t>(SpoolState::kFailed)) return std::nullopt;
+  if (state > static_cast<std::uint64_t>(SpoolState::kArrived)) return std::nullopt;
   record.state = static_cast<SpoolState>(state);
   record.changed = std::chrono::system_clock::time_point(
       std::chrono::system_clock::duration(static_cast<std::int64_t>(fields.number())));
@@ -119,9 +121,14 @@ std::optional<SpoolRecord> decode(const std::string& bytes) {
     std::string key = fields.text();
     record.properties.emplace_back(std::move(key), fields.text());
   }
-  // The first records ended here, later ones after the next field.
-  record.found = fields.good() && !fields.at_end() && fields.number() != 0;
-  if (fields.good() && !fields.at_end()) record.replaces = fields.text();
+  // The first records ended here, later ones after each of the next fields.
+  const auto goes_on = [&] { return fields.good() && !fields.at_end(); };
+  record.found = goes_on() && fields.number() != 0;
+  if (goes_on()) record.replaces = fields.text();
+  if (goes_on()) {
+    record.sent.size = fields.number();
+    record.sent.modified = static_cast<std::int64_t>(fields.number());
+  }
   if (!fields.at_end()) return std::nullopt;
   return record;
 }

@@ -28,6 +28,13 @@ std::vector<Recovery::File> Recovery::take_up(const std::stop_token& stop) {
 
 std::optional<Recovery::File> Recovery::consider(std::unique_ptr<cache::Spool> spool,
                                                  const std::stop_token& stop) {
+  if (spool->record().state == cache::SpoolState::kArrived) {
+    if (spool->version() == spool->record().sent) {
+      spool->discard();
+      return std::nullopt;
+    }
+    spool->update(late_record(spool->record()));
+  }
   const cache::SpoolRecord record = spool->record();
   const bool unfinished = record.state == cache::SpoolState::kWriting;
   const bool local = is_local_name(record.name);

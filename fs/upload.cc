@@ -21,6 +21,17 @@ constexpr std::uint64_t kAllocateStep = 64ULL << 20;
 
 }  // namespace
 
+cache::SpoolRecord late_record(cache::SpoolRecord record) {
+  log::error("{}/{} was written after it was complete; the bytes are kept as {}.late",
+             record.directory, log::printable(record.name), log::printable(record.name));
+  record.image_id = client::new_uuid();
+  record.found = false;
+  record.name += ".late";
+  record.state = cache::SpoolState::kWriting;
+  record.error = "written after the image was complete";
+  return record;
+}
+
 client::Image image_of_record(const cache::SpoolRecord& record) {
   client::Image image;
   image.id = record.image_id;
@@ -336,6 +347,20 @@ void Upload::renew_id() {
   save();
   image_.id = record_.image_id;
   named_ = false;
+}
+
+// Also of what is being removed, which save() would leave out: whoever waits to delete the image
+// must find a journal that does not bring it back.
+void Upload::arrive() noexcept {
+  Lock lock(mutex_);
+  record_.state = cache::SpoolState::kArrived;
+  record_.sent = seen_.value_or(cache::SpoolVersion{});
+  record_.error.clear();
+  try {
+    spool_->update(record_);
+  } catch (const std::exception& error) {
+    log::error("the journal does not learn that image {} has arrived: {}", image_.id, error.what());
+  }
 }
 
 void Upload::finish(const client::Image& image) {

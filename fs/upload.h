@@ -126,6 +126,10 @@ class Upload {
   bool begin_when_idle(const std::stop_token& stop, bool unfinished);
   /// The image's UUID for the next attempt; Glance never takes a deleted one again.
   void renew_id();
+  /// All is at Glance: the journal will have nobody send it again. To be called before anybody can
+  /// take it for an image, which he may rename or remove. Trouble with the journal is logged: the
+  /// bytes are safe.
+  void arrive() noexcept;
   void finish(const client::Image& image);
   /// `text` says why; the journal keeps it.
   void fail(const std::string& text);
@@ -205,6 +209,10 @@ class Upload {
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
   std::string import_news_ GUARDED_BY(mutex_);
 };
+
+/// What was written to a spool after its image was complete: a file of its own, beside it, which
+/// nobody sends unasked.
+cache::SpoolRecord late_record(cache::SpoolRecord record);
 
 /// The image a journal record describes, before anything of it is at Glance.
 client::Image image_of_record(const cache::SpoolRecord& record);

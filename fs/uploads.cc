@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "client/retry.h"
 #include "fs/any_stop.h"
 #include "fs/destination.h"
 #include "fs/late_changes.h"
@@ -18,6 +19,10 @@ namespace glancefs::fs {
 namespace {
 
 using std::chrono::milliseconds;
+
+// How often to look at the journal again: another mount of the project may have died, or a program
+// has let go of a file of the mount before this one.
+constexpr milliseconds kFirstLook{100}, kLooks{60'000};
 
 // How long a file waits for the process that was told to open it, which it does at once.
 constexpr milliseconds kOpenTime{5000};
@@ -44,10 +49,14 @@ Uploads::Uploads(UploadsConfig config, client::Images& images, cache::Store& sto
       succession_(images, tree, turns, removals_, failures),
       queue_(config_.at_once, [this](const std::shared_ptr<Upload>& upload) { send(upload); }) {
   recover();
+  // It removes what it finds: that is for what was there before, and not for another mount's.
+  if (config_.recover == Recover::kDiscard) return;
+  recovery_ = std::thread([this] { recover_left(); });
 }
 
 Uploads::~Uploads() {
   ending_.request_stop();
+  if (recovery_.joinable()) recovery_.join();
   // Nobody opens again what waited for its upload.
   for (const auto& upload : queue_.end()) {
     try {
@@ -130,11 +139,11 @@ void Uploads::drop_empty(const std::shared_ptr<Upload>& upload) {
   constexpr const char* kReason = "an empty file replaces no image: it was dropped";
   failures_.remember(node_of_image(upload->replaces()),
                      std::make_exception_ptr(std::runtime_error(kReason)));
+  publisher_.withdraw(upload->id(), Publisher::Withdraw::kAll, ending_.get_token());
+  tree_.erase(upload->id());  // its name leads to the image again
+  upload->drop();
   queue_.forget(upload);
   forget(*upload);
-  publisher_.withdraw(upload->id(), Publisher::Withdraw::kAll, ending_.get_token());
-  tree_.erase(upload->id());
-  upload->drop();
   throw_errno(ENODATA, kReason);
 }
 
@@ -174,6 +183,18 @@ void Uploads::recover() {
     hold(upload, file.why_not + ": user.glancefs.upload sends it, rm discards it");
     failures_.remember(node_of_image(upload->id()),
                        std::make_exception_ptr(std::runtime_error(file.why_not)));
+  }
+}
+
+void Uploads::recover_left() noexcept {
+  for (milliseconds wait = kFirstLook;; wait = std::min(2 * wait, kLooks)) {
+    try {
+      client::pause(wait, ending_.get_token());
+      recover();
+    } catch (const std::exception& error) {
+      if (ending_.stop_requested()) return;
+      log::warning("looking for files that wait in the journal: {}", error.what());
+    }
   }
 }
 
@@ -222,15 +243,7 @@ void Uploads::run(const std::shared_ptr<Upload>& upload, const std::stop_token& 
   }
   failures_.clear(node_of_image(image.id));
   failures_.clear(node_of_image(former_id));
-  std::vector<client::Change> changes = upload->later();
-  // They never went with the data. Those set later are the same.
-  if (const auto members = field_text(upload->image(), kMembersKey)) {
-    std::erase_if(changes, [](const client::Change& late) { return late.key == kMembersKey; });
-    changes.push_back({.key = std::string(kMembersKey), .value = *members});
-  }
-  apply_later(*upload, image, changes, stop);  // before the journal forgets them
-  complete(upload, former_id, image);
-  apply_later(*upload, image, upload->later(), stop);  // what came in between
+  complete(upload, former_id, std::move(image), stop);
 }
 
 // A failed attempt may have left its id behind for good.
@@ -254,9 +267,16 @@ void Uploads::check_valid(Upload& upload, const client::Image& image) {
   }
 }
 
-// From here on the file is an image like any other.
+// From here on the file is an image like any other. Nobody changes it, or finds it, before the
+// journal knows that.
 void Uploads::complete(const std::shared_ptr<Upload>& upload, const std::string& former_id,
-                       const client::Image& image) {
+                       client::Image image, const std::stop_token& stop) {
+  const NodeId node = node_of_image(former_id), next = node_of_image(image.id);
+  const Turns::Turn turn = turns_.take(std::min(node, next), {});
+  std::optional<Turns::Turn> other;
+  if (node != next) turns_.take(std::max(node, next), {}, other);
+  apply_later(*upload, image, stop);
+  upload->arrive();
   settlements_.expect(upload);
   if (former_id != image.id) tree_.erase(former_id);
   tree_.put(std::make_shared<const client::Image>(image));
@@ -265,33 +285,27 @@ void Uploads::complete(const std::shared_ptr<Upload>& upload, const std::string&
   settlements_.settle(upload, ending_.get_token());
 }
 
-// Bytes that came too late for the image are a file of their own, which nobody sends unasked.
 void Uploads::keep_late(const std::shared_ptr<Upload>& upload) {
-  cache::SpoolRecord record = upload->spool().record();
-  log::error("{}/{} was written after it was complete; the bytes are kept as {}.late",
-             record.directory, log::printable(record.name), log::printable(record.name));
-  record.image_id = client::new_uuid();
-  record.found = false;
-  record.name += ".late";
-  record.state = cache::SpoolState::kWriting;
-  record.error = "written after the image was complete";
+  const cache::SpoolRecord record = late_record(upload->spool().record());
   upload->spool().update(record);
   client::Image image = image_of_record(record);
   image.owner = config_.project_id;
   add(upload->shared_spool(), std::move(image), false)->hold(record.error);
 }
 
-void Uploads::apply_later(Upload& upload, client::Image& image,
-                          const std::vector<client::Change>& changes, const std::stop_token& stop) {
+void Uploads::apply_later(Upload& upload, client::Image& image, const std::stop_token& stop) {
+  std::vector<client::Change> changes = upload.later();
+  // They never went with the data. Those set later are the same.
+  if (const auto members = field_text(upload.image(), kMembersKey)) {
+    std::erase_if(changes, [](const client::Change& late) { return late.key == kMembersKey; });
+    changes.push_back({.key = std::string(kMembersKey), .value = *members});
+  }
   if (changes.empty()) return;
   const NodeId node = node_of_image(image.id);
   const auto failed = [&](const std::exception_ptr& reason) {
     failures_.record("setting what was set on the file", node, reason);
   };
   image = apply_late(images_, image, changes, failed, stop);
-  if (upload.state() == Upload::State::kDone) {
-    tree_.put(std::make_shared<const client::Image>(image));
-  }
 }
 
 void Uploads::publish_later(const std::shared_ptr<Upload>& upload) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/mutex.h"
@@ -48,7 +49,8 @@ struct UploadsConfig {
 class Uploads {
  public:
   /// Takes up what the journal holds: what is whole is sent in the background, the rest waits to be
-  /// asked for (or as UploadsConfig::recover says). All references must outlive it.
+  /// asked for (or as UploadsConfig::recover says). What another process holds still is taken up
+  /// when it has let go. All references must outlive it.
   Uploads(UploadsConfig config, client::Images& images, cache::Store& store, cache::Spools& spools,
           Tree& tree, Turns& turns, Failures& failures);
   /// Stops uploads; their bytes stay in the journal, as do those of files that nobody has open: the
@@ -108,6 +110,7 @@ class Uploads {
  private:
   std::shared_ptr<Upload> add(std::shared_ptr<cache::Spool> spool, client::Image image, bool found);
   void recover();
+  void recover_left() noexcept;
   void expire(const std::shared_ptr<Upload>& upload);
   void run(const std::shared_ptr<Upload>& upload, const std::stop_token& stop);
   void check_valid(Upload& upload, const client::Image& image);
@@ -115,10 +118,9 @@ class Uploads {
   void drop_empty(const std::shared_ptr<Upload>& upload);
   void follow_id(const std::shared_ptr<Upload>& upload, const std::string& former_id);
   void complete(const std::shared_ptr<Upload>& upload, const std::string& former_id,
-                const client::Image& image);
+                client::Image image, const std::stop_token& stop);
   void keep_late(const std::shared_ptr<Upload>& upload);
-  void apply_later(Upload& upload, client::Image& image, const std::vector<client::Change>& changes,
-                   const std::stop_token& stop);
+  void apply_later(Upload& upload, client::Image& image, const std::stop_token& stop);
   void send(const std::shared_ptr<Upload>& upload);
   void schedule(const std::shared_ptr<Upload>& upload, std::chrono::milliseconds delay);
   void delete_found(const std::string& id, const std::stop_token& stop);
@@ -142,7 +144,8 @@ class Uploads {
   Settlements settlements_;
   Removals removals_;
   Succession succession_;
-  UploadQueue queue_;  // last: it sends when all above lives
+  UploadQueue queue_;     // it sends when all above lives
+  std::thread recovery_;  // last: takes up what others have let go of
 };
 
 }  // namespace glancefs::fs

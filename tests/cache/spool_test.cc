@@ -56,25 +56,29 @@ std::size_t files_in(const std::string& path) {
 TEST(SpoolRecordFile, KeepsEveryByte) {
   SpoolRecord record = some_record();
   record.id = "id";
-  record.state = SpoolState::kFailed;
+  record.state = SpoolState::kArrived;
+  record.sent = {.size = 1ULL << 40U, .modified = -1};
   record.error = "409 \xff conflict";
   record.replaces = "99999999-2222-4333-8444-555555555555";
   record.changed = std::chrono::system_clock::now();
   EXPECT_EQ(decode(encode(record)), record);
 }
 
-// Records of before there was the last field, as their programs have left them.
-TEST(SpoolRecordFile, MayEndBeforeItsLastField) {
+// Records of before there were the last fields, as their programs have left them.
+TEST(SpoolRecordFile, MayEndBeforeItsLastFields) {
   SpoolRecord record = some_record();
   record.id = "id";
   record.found = true;
   std::string bytes = encode(record);
-  constexpr std::size_t kHash = 64, kEmptyText = 8;
-  bytes.resize(bytes.size() - kHash - kEmptyText);
-  auto hasher = Hasher::create("sha256");
-  ASSERT_TRUE(hasher.has_value());
-  hasher->update(raw(bytes));
-  EXPECT_EQ(decode(bytes + hasher->finish().hex), record);
+  constexpr std::size_t kHash = 64, kVersion = 16, kEmptyText = 8;
+  bytes.resize(bytes.size() - kHash);
+  for (const std::size_t field : {kVersion, kEmptyText}) {
+    bytes.resize(bytes.size() - field);
+    auto hasher = Hasher::create("sha256");
+    ASSERT_TRUE(hasher.has_value());
+    hasher->update(raw(bytes));
+    EXPECT_EQ(decode(bytes + hasher->finish().hex), record);
+  }
 }
 
 TEST(SpoolRecordFile, IsRefusedWhenAnyByteIsDifferentOrMissing) {

@@ -1,6 +1,7 @@
 // Files whose spool the kernel writes by itself: the file system is told of nothing but closes.
 #include <unistd.h>
 
+#include <filesystem>
 #include <future>
 
 #include "tests/fs/rig_test.h"
@@ -10,6 +11,7 @@ namespace {
 
 using client::Status;
 using Call = test::FakeImages::Call;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
@@ -101,6 +103,55 @@ TEST_F(KernelWriting, WhatComesTooLateIsToldAndKept) {
   EXPECT_THAT(pending(), HasSubstr("written after the image was complete"));
   files().unlink(rig_.directory_node("private"), "a.late", {});
   EXPECT_THAT(pending(), IsEmpty());
+}
+
+// Until the last writer lets go the spool stays, and the daemon may die.
+class KernelWritingUntilDeath : public KernelWriting {
+ protected:
+  // Returns once the program has been told that "a" is at Glance.
+  void upload_and_hold_open() {
+    opened_ = std::move(create("a").second);
+    write(opened_, "data");
+    EXPECT_EQ(close(opened_), 0);
+  }
+  void die() {
+    files().abandon(std::move(opened_.handle));
+    opened_.file.reset();
+    rig_.restart();
+    files().finish_uploads(std::chrono::steady_clock::time_point::max(), {});
+  }
+  bool journal_is_empty() const { return std::filesystem::is_empty(rig_.directory / "state"); }
+
+  Opened opened_;
+};
+
+TEST_F(KernelWritingUntilDeath, TheNameGivenSinceStays) {
+  upload_and_hold_open();
+  const NodeId directory = rig_.directory_node("private");
+  files().rename(directory, "a", directory, "b", 0, {});
+  die();
+  EXPECT_THAT(rig_.names("private"), ElementsAre("b"));
+  EXPECT_EQ(rig_.images.calls(Call::kUpload), 1);
+  EXPECT_TRUE(journal_is_empty());
+}
+
+TEST_F(KernelWritingUntilDeath, TheImageRemovedSinceStaysAway) {
+  upload_and_hold_open();
+  files().unlink(rig_.directory_node("private"), "a", {});
+  die();
+  EXPECT_THAT(rig_.names("private"), IsEmpty());
+  EXPECT_EQ(rig_.images.count(), 0U);
+  EXPECT_TRUE(journal_is_empty());
+}
+
+TEST_F(KernelWritingUntilDeath, WhatCameTooLateIsKept) {
+  upload_and_hold_open();
+  write(opened_, "late", 4);
+  die();
+  EXPECT_THAT(rig_.names("private"), UnorderedElementsAre("a", "a.late"));
+  EXPECT_EQ(rig_.read_all(rig_.node("private", "a.late")), "datalate");
+  EXPECT_EQ(rig_.images.data(image("a").id), "data");
+  EXPECT_EQ(rig_.images.count(), 1U) << "nobody asked for it to be sent";
 }
 
 TEST_F(KernelWriting, WhatNoCloseSentIsSentWhenTheLastWriterHasGone) {

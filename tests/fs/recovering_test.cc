@@ -250,6 +250,24 @@ TEST_F(Recovering, AFinishedUploadIsRecognisedAndItsPropertiesAreSet) {
   EXPECT_THAT(rig_.names("private"), ElementsAre("a"));
 }
 
+// The mount that died had given it to the kernel, and a program still has it open.
+TEST_F(Recovering, WhatSomebodyHoldsIsTakenUpWhenHeLetsGo) {
+  rig_.stop();
+  SpoolRecord record;
+  record.cloud = rig_.config.identity;
+  record.image_id = client::new_uuid();
+  record.directory = "private";
+  record.name = "a";
+  record.state = SpoolState::kWaiting;
+  auto held = cache::open_spools(rig_.directory / "state", 0)->create(record);
+  held->write(0, std::as_bytes(std::span(std::string_view("data"))));
+  rig_.restart();
+  EXPECT_EQ(pending(), "");
+  held.reset();
+  wait_until_active("a");
+  EXPECT_EQ(rig_.images.data(image("a").id), "data");
+}
+
 TEST_F(Recovering, AnImageThatSomebodyElseQueuedSurvivesARemountAndAFailure) {
   client::Image queued = queued_image();
   rig_.images.put(queued);

@@ -193,28 +193,33 @@ class RandomKills : public MountedCloud {
     return found;
   }
 
-  // The mount as somebody sees it who was not here before: nothing comes from the cache.
-  void mount_afresh() {
-    unmount();
-    std::filesystem::remove_all(directory_ / "cache");
-    mount("metadata-ttl=1");
-    std::string left;
-    EXPECT_TRUE(eventually([&] {
-      left = pending();
-      return left.find("  waiting  ") == std::string::npos &&
-             left.find("  uploading  ") == std::string::npos &&
-             left.find("  being written  ") == std::string::npos;
-    })) << left;
-    // What programs left half done is here and nowhere else.
-    std::istringstream lines(left);
-    for (std::string line; std::getline(lines, line); ++counts_.unfinished) {
+  // What programs left half done is here and nowhere else.
+  void remove_unfinished() {
+    std::istringstream lines(pending());
+    for (std::string line; std::getline(lines, line);) {
+      const bool sends_itself = line.find("  waiting  ") != std::string::npos ||
+                                line.find("  uploading  ") != std::string::npos ||
+                                line.find("  being written  ") != std::string::npos;
+      if (sends_itself) continue;
       EXPECT_TRUE(line.find("  unfinished  ") != std::string::npos ||
                   line.find("  stays here  ") != std::string::npos ||
                   line.find("  failed  ") != std::string::npos)
           << line;
       EXPECT_EQ(sh("rm $M/" + line.substr(0, line.find("  "))).code, 0) << line;
+      ++counts_.unfinished;
     }
-    EXPECT_TRUE(std::filesystem::is_empty(directory_ / "state"));
+  }
+
+  // The mount as somebody sees it who was not here before: nothing comes from the cache.
+  void mount_afresh() {
+    unmount();
+    std::filesystem::remove_all(directory_ / "cache");
+    mount("metadata-ttl=1");
+    // A spool goes after its line; and one that the kernel held for the dead mount comes late.
+    EXPECT_TRUE(eventually([&] {
+      remove_unfinished();
+      return std::filesystem::is_empty(directory_ / "state");
+    })) << pending();
     EXPECT_EQ(sh("setfattr -n user.glancefs.refresh -v 1 $M/private").code, 0);
   }
 
