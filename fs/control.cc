@@ -1,6 +1,6 @@
 #include "fs/control.h"
 
-#include "fs/tree.h"
+#include "fs/catalogue/tree.h"
 
 namespace glancefs::fs {
 

@@ -8,9 +8,9 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "client/import_state.h"
+#include "fs/catalogue/new_name.h"
 #include "fs/handles.h"
-#include "fs/new_name.h"
-#include "fs/unfinished.h"
+#include "fs/write/unfinished.h"
 
 namespace glancefs::fs {
 namespace {

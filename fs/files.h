@@ -6,12 +6,12 @@
 #include <string_view>
 #include <utility>
 
-#include "fs/catalogue.h"
+#include "fs/catalogue/catalogue.h"
+#include "fs/catalogue/tree.h"
 #include "fs/control.h"
-#include "fs/fetcher.h"
 #include "fs/filesystem.h"
-#include "fs/tree.h"
-#include "fs/uploads.h"
+#include "fs/read/fetcher.h"
+#include "fs/write/uploads.h"
 
 namespace glancefs::fs {
 

@@ -1,10 +1,10 @@
 #include "fs/filesystem.h"
 
 #include "base/fd.h"
+#include "fs/attributes/xattrs.h"
+#include "fs/catalogue/names.h"
 #include "fs/filesystem_parts.h"
-#include "fs/names.h"
-#include "fs/upload.h"
-#include "fs/xattrs.h"
+#include "fs/write/upload.h"
 
 namespace glancefs::fs {
 namespace {

@@ -1,5 +1,5 @@
 // What the mount means, in terms of images: every operation of the file system in our own types.
-// Knows no FUSE; fs/fuse_operations.cc is the shell that brings the kernel's requests here.
+// Knows no FUSE; fs/fuse/operations.cc is the shell that brings the kernel's requests here.
 #pragma once
 
 #include <sys/types.h>
@@ -22,12 +22,12 @@
 #include "cache/spool.h"
 #include "cache/store.h"
 #include "client/images.h"
-#include "fs/destination.h"
-#include "fs/disk_format.h"
-#include "fs/recover.h"
-#include "fs/replaced.h"
-#include "fs/verify.h"
-#include "fs/xattr_list.h"
+#include "fs/attributes/xattr_list.h"
+#include "fs/read/verify.h"
+#include "fs/write/destination.h"
+#include "fs/write/disk_format.h"
+#include "fs/write/recover.h"
+#include "fs/write/replaced.h"
 
 namespace glancefs::fs {
 
@@ -63,7 +63,7 @@ struct DirectoryEntry {
   bool image = false;  ///< known to be a file
 };
 
-class Watcher;  // fs/watcher.h
+class Watcher;  // fs/catalogue/watcher.h
 
 /// An open file: what open() and create() made, until release(). Used through Filesystem only.
 class Handle {

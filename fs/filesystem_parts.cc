@@ -1,9 +1,9 @@
 #include "fs/filesystem_parts.h"
 
 #include "base/fd.h"
+#include "fs/attributes/status.h"
+#include "fs/catalogue/shown_part.h"
 #include "fs/handles.h"
-#include "fs/shown_part.h"
-#include "fs/status.h"
 
 namespace glancefs::fs {
 

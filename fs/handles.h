@@ -7,9 +7,9 @@
 
 #include "client/images.h"
 #include "fs/filesystem.h"
-#include "fs/image_data.h"
-#include "fs/upload.h"
-#include "fs/writer.h"
+#include "fs/read/image_data.h"
+#include "fs/write/upload.h"
+#include "fs/write/writer.h"
 
 namespace glancefs::fs {
 

@@ -10,8 +10,8 @@
 #include <system_error>
 
 #include "cache/memory_store.h"
+#include "fs/catalogue/names.h"
 #include "fs/filesystem.h"
-#include "fs/names.h"
 #include "tests/support/cloud_client.h"
 #include "tests/support/temporary_directory.h"
 

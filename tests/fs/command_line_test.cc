@@ -1,9 +1,9 @@
-#include "fs/command_line.h"
+#include "fs/mount/command_line.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fs/start_error.h"
+#include "fs/mount/start_error.h"
 
 namespace glancefs::fs {
 namespace {

@@ -1,4 +1,4 @@
-#include "fs/daemon.h"
+#include "fs/mount/daemon.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -16,7 +16,7 @@
 
 #include "client/cloud.h"
 #include "client/session.h"
-#include "fs/process.h"
+#include "fs/mount/process.h"
 #include "tests/support/temporary_directory.h"
 
 namespace glancefs::fs {

@@ -1,4 +1,4 @@
-#include "fs/direct_sources.h"
+#include "fs/read/direct_sources.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Which directories there are, and which image is where.
-#include "fs/directories.h"
+#include "fs/catalogue/directories.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,10 +7,10 @@
 #include <set>
 #include <system_error>
 
-#include "fs/project_name.h"
-#include "fs/shown_part.h"
-#include "fs/start_error.h"
-#include "fs/tree.h"
+#include "fs/catalogue/project_name.h"
+#include "fs/catalogue/shown_part.h"
+#include "fs/catalogue/tree.h"
+#include "fs/mount/start_error.h"
 
 namespace glancefs::fs {
 namespace {

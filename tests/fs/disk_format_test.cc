@@ -1,4 +1,4 @@
-#include "fs/disk_format.h"
+#include "fs/write/disk_format.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

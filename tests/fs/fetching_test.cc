@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fs/fetcher.h"
+#include "fs/read/fetcher.h"
 #include "tests/fs/rig.h"
 
 namespace glancefs::fs {

@@ -1,4 +1,4 @@
-#include "fs/flights.h"
+#include "fs/read/flights.h"
 
 #include <gtest/gtest.h>
 

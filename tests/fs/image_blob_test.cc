@@ -1,5 +1,5 @@
 // Images as bytes and back, and what becomes of bytes that are no image.
-#include "fs/image_blob.h"
+#include "fs/catalogue/image_blob.h"
 
 #include <gtest/gtest.h>
 

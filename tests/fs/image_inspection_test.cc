@@ -1,4 +1,4 @@
-#include "fs/image_inspection.h"
+#include "fs/write/image_inspection.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "fs/member_list.h"
+#include "fs/attributes/member_list.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

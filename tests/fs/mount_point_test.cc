@@ -1,4 +1,4 @@
-#include "fs/mount_point.h"
+#include "fs/mount/mount_point.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -13,8 +13,8 @@
 #include <fstream>
 
 #include "base/fd.h"
-#include "fs/option_table.h"
-#include "fs/start_error.h"
+#include "fs/mount/option_table.h"
+#include "fs/mount/start_error.h"
 #include "tests/support/temporary_directory.h"
 
 namespace glancefs::fs {

@@ -1,4 +1,4 @@
-#include "fs/names.h"
+#include "fs/catalogue/names.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

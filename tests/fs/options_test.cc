@@ -6,10 +6,10 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "fs/command_line.h"
-#include "fs/option_parser.h"
-#include "fs/option_table.h"
-#include "fs/start_error.h"
+#include "fs/mount/command_line.h"
+#include "fs/mount/option_parser.h"
+#include "fs/mount/option_table.h"
+#include "fs/mount/start_error.h"
 
 namespace glancefs::fs {
 namespace {

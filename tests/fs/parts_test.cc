@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fs/shown_part.h"
+#include "fs/catalogue/shown_part.h"
 #include "tests/fs/rig_test.h"
 
 namespace glancefs::fs {

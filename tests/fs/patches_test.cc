@@ -1,5 +1,5 @@
 // Changes of images' records.
-#include "fs/patches.h"
+#include "fs/attributes/patches.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <future>
 
 #include "client/http.h"
-#include "fs/xattrs.h"
+#include "fs/attributes/xattrs.h"
 #include "tests/fs/rig.h"
 
 namespace glancefs::fs {

@@ -1,4 +1,4 @@
-#include "fs/paths.h"
+#include "fs/mount/paths.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,9 +8,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "fs/chosen_cloud.h"
-#include "fs/option_table.h"
-#include "fs/process.h"
+#include "fs/mount/chosen_cloud.h"
+#include "fs/mount/option_table.h"
+#include "fs/mount/process.h"
 #include "tests/support/temporary_directory.h"
 
 namespace glancefs::fs {

@@ -1,7 +1,7 @@
 // What is set on files and images: checked values, and changes that meet an upload.
 
 #include "client/http.h"
-#include "fs/upload.h"
+#include "fs/write/upload.h"
 #include "tests/fs/rig_test.h"
 
 namespace glancefs::fs {

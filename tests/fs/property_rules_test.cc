@@ -1,4 +1,4 @@
-#include "fs/property_rules.h"
+#include "fs/attributes/property_rules.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

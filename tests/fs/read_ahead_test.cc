@@ -1,4 +1,4 @@
-#include "fs/read_ahead.h"
+#include "fs/read/read_ahead.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

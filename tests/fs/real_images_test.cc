@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "fs/image_inspection.h"
+#include "fs/write/image_inspection.h"
 #include "tests/support/temporary_directory.h"
 
 namespace glancefs::fs {

@@ -4,7 +4,7 @@
 
 #include "cache/spool_journal.h"
 #include "client/http.h"
-#include "fs/inheritance.h"
+#include "fs/write/inheritance.h"
 #include "tests/fs/rig_test.h"
 
 namespace glancefs::fs {

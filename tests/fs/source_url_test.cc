@@ -1,5 +1,5 @@
 // Addresses that Glance may be told to fetch, and what of them may be shown.
-#include "fs/source_url.h"
+#include "fs/write/source_url.h"
 
 #include <gtest/gtest.h>
 

@@ -8,8 +8,8 @@
 #include <random>
 #include <set>
 
-#include "fs/names.h"
-#include "fs/tree.h"
+#include "fs/catalogue/names.h"
+#include "fs/catalogue/tree.h"
 
 namespace glancefs::fs {
 namespace {

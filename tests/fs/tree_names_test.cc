@@ -6,7 +6,7 @@
 #include <map>
 
 #include "client/images.h"
-#include "fs/tree.h"
+#include "fs/catalogue/tree.h"
 #include "tests/support/hostile_names.h"
 
 namespace glancefs::fs {

@@ -1,5 +1,5 @@
 // Which images appear where and under which names.
-#include "fs/tree.h"
+#include "fs/catalogue/tree.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

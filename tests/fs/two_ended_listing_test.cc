@@ -1,5 +1,5 @@
 // Long listings from both ends: everything once, whatever happens to one of the ends.
-#include "fs/two_ended_listing.h"
+#include "fs/catalogue/two_ended_listing.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

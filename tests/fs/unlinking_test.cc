@@ -2,7 +2,7 @@
 #include <filesystem>
 
 #include "client/http.h"
-#include "fs/unfinished.h"
+#include "fs/write/unfinished.h"
 #include "tests/fs/rig_test.h"
 
 namespace glancefs::fs {

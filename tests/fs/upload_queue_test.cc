@@ -1,5 +1,5 @@
 // Places for uploads: how many, in which order, and what draining leaves.
-#include "fs/upload_queue.h"
+#include "fs/write/upload_queue.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <future>
 #include <memory>
 
-#include "fs/upload.h"
+#include "fs/write/upload.h"
 #include "tests/fs/rig.h"
 
 namespace glancefs::fs {

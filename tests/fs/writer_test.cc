@@ -1,5 +1,5 @@
 // Whether the process that writes a file was killed.
-#include "fs/writer.h"
+#include "fs/write/writer.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

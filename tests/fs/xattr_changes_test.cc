@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "fs/xattrs.h"
+#include "fs/attributes/xattrs.h"
 #include "tests/fs/sample_image.h"
 
 namespace glancefs::fs {

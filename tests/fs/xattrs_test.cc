@@ -1,4 +1,4 @@
-#include "fs/xattrs.h"
+#include "fs/attributes/xattrs.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "fs/image_inspection.h"
+#include "fs/write/image_inspection.h"
 
 namespace glancefs::fs {
 namespace {

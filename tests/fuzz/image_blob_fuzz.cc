@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "fs/image_blob.h"
+#include "fs/catalogue/image_blob.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);

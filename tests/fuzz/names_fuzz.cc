@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "client/images.h"
-#include "fs/names.h"
-#include "fs/tree.h"
+#include "fs/catalogue/names.h"
+#include "fs/catalogue/tree.h"
 #include "tests/support/tree_names.h"
 
 namespace glancefs::fs {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "fs/xattrs.h"
+#include "fs/attributes/xattrs.h"
 
 namespace glancefs::fs {
 namespace {

@@ -1,5 +1,5 @@
 // What an image's name looks like as a file name, once more and on its own: doc/SEMANTICS.md in the
-// plainest code, which shares nothing with fs/names.
+// plainest code, which shares nothing with fs/catalogue/names.
 #pragma once
 
 #include <optional>

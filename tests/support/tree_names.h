@@ -6,8 +6,8 @@
 #include <set>
 #include <string>
 
-#include "fs/names.h"
-#include "fs/tree.h"
+#include "fs/catalogue/names.h"
+#include "fs/catalogue/tree.h"
 
 namespace glancefs::test {
 

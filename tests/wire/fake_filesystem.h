@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "fs/catalogue/watcher.h"
 #include "fs/filesystem.h"
-#include "fs/watcher.h"
 
 namespace glancefs::test {
 

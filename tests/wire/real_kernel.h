@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "fs/executor.h"
-#include "fs/fuse_session.h"
+#include "fs/fuse/session.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/wire/fake_filesystem.h"
 

@@ -13,7 +13,7 @@
 #include <csignal>
 
 #include "base/fd.h"
-#include "fs/fuse_signals.h"
+#include "fs/fuse/signals.h"
 
 namespace glancefs::test {
 namespace {

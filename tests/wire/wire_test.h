@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "fs/executor.h"
-#include "fs/fuse_session.h"
+#include "fs/fuse/session.h"
 #include "tests/support/fake_kernel.h"
 #include "tests/wire/fake_filesystem.h"
 

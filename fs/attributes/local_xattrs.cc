@@ -1,0 +1,129 @@
+#include "fs/attributes/local_xattrs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "fs/attributes/image_fields.h"
+#include "fs/files.h"
+#include "fs/read/blocks.h"
+#include "fs/write/unfinished.h"
+#include "fs/write/upload.h"
+
+namespace glancefs::fs {
+namespace {
+
+std::string flag_text(bool flag) { return flag ? "1" : "0"; }
+
+}  // namespace
+
+std::optional<std::string> LocalXattrs::get(NodeId node, std::string_view name) const {
+  const std::optional<Node> known = tree_.node(node);
+  if (name == "error") {
+    auto reason = failures_.last(node);
+    if (reason || !known || known->upload) return reason;
+    std::string stuck = stuck_reason(*known->image, std::chrono::system_clock::now());
+    return stuck.empty() ? std::nullopt : std::optional(std::move(stuck));
+  }
+  if (!known) return std::nullopt;
+  if (name == "cached") return known->upload ? "100%" : cached(*known->image);
+  if (name == "progress") {
+    if (known->upload) return known->upload->describe();
+    auto copying = copies_.progress(node);
+    return copying ? copying : web_imports_.progress(*known->image);
+  }
+  if (known->upload) return std::nullopt;
+  if (name == "prefetch") return flag_text(warm_up_.has(known->image->id));
+  if (name == "pin") {
+    return flag_text(store_.pinned(cache_key(config_.endpoint, *known->image).source));
+  }
+  return std::nullopt;
+}
+
+// How much of an image is on this machine: "100%" only when it is complete, "sealed" when it is
+// proven, too, so that the kernel may read it by itself.
+std::string LocalXattrs::cached(const client::Image& image) const {
+  const std::uint64_t size = image.size.value_or(0);
+  if (size == 0) return "100%";
+  std::uint64_t here = fetcher_.present(image.id).value_or(0);
+  try {
+    // While it is open this is the entry that the fetcher has.
+    const cache::EntryPtr entry = store_.open(cache_key(config_.endpoint, image));
+    if (entry->sealed()) return "100% sealed";
+    here = std::max(here, entry->present());
+  } catch (const std::system_error& error) {
+    log::debug("image {} in the cache: {}", image.id, error.what());
+  }
+  return fmt::format("{}%", here == size ? 100 : here * 100 / size);
+}
+
+void LocalXattrs::set(NodeId node, std::string_view name, std::string_view value,
+                      std::stop_token stop) {
+  if (name == "refresh") {
+    checks_.forget();
+    return catalogue_.refresh(std::move(stop));
+  }
+  if (name != "prefetch" && name != "pin" && name != "upload") {
+    throw_errno(EPERM, "this attribute only tells");
+  }
+  const auto truth = parse_truth(value);
+  if (!truth) throw_errno(EINVAL, "expected 1 or 0");
+  const bool wanted = std::get<bool>(*truth);
+  if (name == "upload") {
+    if (!wanted) throw_errno(EINVAL, "an upload is asked for with 1; rm ends it");
+    return upload(node, std::move(stop));
+  }
+  return name == "pin" ? pin(node, wanted, std::move(stop))
+                       : prefetch(node, wanted, std::move(stop));
+}
+
+void LocalXattrs::remove(NodeId node, std::string_view name, std::stop_token stop) {
+  if (name != "prefetch" && name != "pin") throw_errno(EPERM, "this attribute only tells");
+  set(node, name, "0", std::move(stop));
+}
+
+client::ImagePtr LocalXattrs::readable(NodeId node, std::stop_token stop) {
+  if (node < kFirstImageNode) throw_errno(EISDIR, "this is not an image");
+  const std::optional<Node> known = tree_.node(node);
+  if (!known) throw_errno(ESTALE, "the image is gone");
+  if (known->upload) throw_errno(EBUSY, "the image is not at Glance yet");
+  const std::optional<Node> confirmed = catalogue_.confirmed(*known, std::move(stop));
+  if (!confirmed) throw_errno(ENOENT, "the image is gone");
+  check_readable(*confirmed->image, config_.is_admin);
+  return confirmed->image;
+}
+
+void LocalXattrs::prefetch(NodeId node, bool wanted, std::stop_token stop) {
+  const client::ImagePtr image = readable(node, std::move(stop));
+  if (!wanted) return warm_up_.remove(image->id);
+  if (*image->size > 0) warm_up_.add(image);
+}
+
+// Now, also what failed before, and what nobody has said to be whole.
+void LocalXattrs::upload(NodeId node, std::stop_token stop) {
+  const std::optional<Node> known = tree_.node(node);
+  if (!known) throw_errno(ESTALE, "the file is gone");
+  if (!known->upload) {
+    if (web_imports_.retry(*known->image, stop)) return;
+    throw_errno(EEXIST, "the image is at Glance already");
+  }
+  if (known->upload->is_local()) {
+    throw_errno(EPERM, "names that begin with a dot stay on this machine; rename it");
+  }
+  if (known->upload->has_writers()) throw_errno(EBUSY, "the file is being written");
+  uploads_.publish_now(known->upload, true, std::move(stop));
+}
+
+// Whoever pins an image wants it to be here.
+void LocalXattrs::pin(NodeId node, bool wanted, std::stop_token stop) {
+  const client::ImagePtr image = readable(node, std::move(stop));
+  if (!store_.pin(cache_key(config_.endpoint, *image).source, wanted)) {
+    throw_errno(ENOTSUP, "the cache cannot be used");
+  }
+  if (wanted && *image->size > 0) warm_up_.add(image);
+}
+
+}  // namespace glancefs::fs

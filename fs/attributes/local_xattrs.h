@@ -1,0 +1,73 @@
+// user.glancefs.*: what this mount knows of a file and can do for it. Never at Glance, never
+// listed.
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "cache/store.h"
+#include "fs/attributes/property_check.h"
+#include "fs/attributes/store_copies.h"
+#include "fs/catalogue/catalogue.h"
+#include "fs/catalogue/tree.h"
+#include "fs/failures.h"
+#include "fs/read/fetcher.h"
+#include "fs/read/warm_up.h"
+#include "fs/write/uploads.h"
+#include "fs/write/web_imports.h"
+
+namespace glancefs::fs {
+
+/// error, cached, progress: told. refresh, upload: set. prefetch, pin: both. Names are without
+/// prefix.
+/// Thread-safe; all references outlive it.
+class LocalXattrs {
+ public:
+  LocalXattrs(const Config& config, Tree& tree, Catalogue& catalogue, Fetcher& fetcher,
+              WarmUp& warm_up, Uploads& uploads, WebImports& web_imports, cache::Store& store,
+              const Failures& failures, const StoreCopies& copies, PropertyCheck& checks)
+      : config_(config),
+        tree_(tree),
+        catalogue_(catalogue),
+        fetcher_(fetcher),
+        warm_up_(warm_up),
+        uploads_(uploads),
+        web_imports_(web_imports),
+        store_(store),
+        failures_(failures),
+        copies_(copies),
+        checks_(checks) {}
+
+  /// nullopt: no such attribute, or the file has none.
+  std::optional<std::string> get(NodeId node, std::string_view name) const;
+  /// EPERM (an attribute that only tells), EINVAL (neither yes nor no), ENOTSUP (the cache cannot),
+  /// for prefetch and pin the errors of open(2) for reading, for upload those of close(2) and EBUSY
+  /// (somebody writes, or it is under way), or those of WebImports::retry().
+  void set(NodeId node, std::string_view name, std::string_view value, std::stop_token stop);
+  /// Removing prefetch or pin is setting it to 0.
+  void remove(NodeId node, std::string_view name, std::stop_token stop);
+
+ private:
+  /// The image of `node`, which has data to read.
+  client::ImagePtr readable(NodeId node, std::stop_token stop);
+  std::string cached(const client::Image& image) const;
+  void prefetch(NodeId node, bool wanted, std::stop_token stop);
+  void pin(NodeId node, bool wanted, std::stop_token stop);
+  void upload(NodeId node, std::stop_token stop);
+
+  const Config& config_;
+  Tree& tree_;
+  Catalogue& catalogue_;
+  Fetcher& fetcher_;
+  WarmUp& warm_up_;
+  Uploads& uploads_;
+  WebImports& web_imports_;
+  cache::Store& store_;
+  const Failures& failures_;
+  const StoreCopies& copies_;
+  PropertyCheck& checks_;
+};
+
+}  // namespace glancefs::fs

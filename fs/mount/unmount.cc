@@ -1,0 +1,172 @@
+#include "fs/mount/unmount.h"
+
+#include <fmt/core.h>
+#include <poll.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "cache/spool.h"
+#include "fs/catalogue/names.h"
+#include "fs/mount/command_line.h"
+#include "fs/mount/mount_point.h"
+#include "fs/mount/paths.h"
+#include "fs/mount/start_error.h"
+
+namespace glancefs::fs {
+namespace {
+
+// What the daemon takes to end once its uploads have: it closes files and logs out.
+constexpr int kGraceSeconds = 15;
+
+struct Request {
+  std::string target, mount_namespace;
+  bool lazy = false, force = false, verbose = false;
+};
+
+Request parse(std::span<char* const> arguments, const std::string& directory) {
+  Request request;
+  const std::string program = program_name(arguments);
+  std::size_t next = 1;
+  const auto value = [&](char letter) -> std::string {
+    if (next < arguments.size()) return arguments[next++];
+    throw StartError(ExitCode::kUsage, fmt::format("-{} needs a value", letter));
+  };
+  while (next < arguments.size()) {
+    const std::string_view word(arguments[next++]);
+    if (word.size() < 2 || word.front() != '-') {
+      if (!request.target.empty()) {
+        throw StartError(ExitCode::kUsage, fmt::format("unexpected \"{}\"", word));
+      }
+      request.target = absolute_path(std::string(word), directory);
+      continue;
+    }
+    for (const char letter : word.substr(1)) {
+      if (letter == 'N') request.mount_namespace = absolute_path(value(letter), directory);
+      if (letter == 't') value(letter);  // it is ours, or umount(8) would not have called us
+      request.lazy |= letter == 'l';
+      request.force |= letter == 'f';
+      request.verbose |= letter == 'v';
+      // -n, -r and -c ask for nothing that would be done here.
+      if (std::string_view("Ntlfvnrc").find(letter) == std::string_view::npos) {
+        throw StartError(ExitCode::kUsage, fmt::format("unknown option -{}", letter));
+      }
+    }
+  }
+  if (request.target.empty()) {
+    throw StartError(ExitCode::kUsage, "no mount point given", program + " DIR [-l] [-f] [-v]");
+  }
+  return request;
+}
+
+std::string text_of(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+// False: the daemon still runs.
+bool wait_for_end(const Fd& process, int seconds) {
+  pollfd end{.fd = process.get(), .events = POLLIN, .revents = 0};
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  while (true) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    const int ended = ::poll(&end, 1, static_cast<int>(left.count()));
+    if (ended > 0) return true;
+    if (ended < 0 && errno != EINTR) throw_errno(errno, "poll");
+  }
+}
+
+// What the daemon has left in its journal, a line each.
+std::string left_over(const DaemonFacts& daemon) {
+  std::string lines;
+  try {
+    for (const auto& spool : cache::open_spools(daemon.state, 0)->recover(daemon.identity)) {
+      const cache::SpoolRecord record = spool->record();
+      if (is_local_name(record.name)) continue;  // a program's own business
+      lines += log::printable(fmt::format("{}/{}: {}", record.directory, record.name,
+                                          record.error.empty() ? "not uploaded" : record.error)) +
+               "\n";
+    }
+  } catch (const std::system_error& error) {  // somebody else's, for example
+    log::debug("{}", error.what());
+  }
+  return lines;
+}
+
+int wait_for_uploads(const std::string& program, const DaemonFacts& daemon, const Fd& process,
+                     bool anything_waits) {
+  if (anything_waits && ::isatty(STDERR_FILENO) == 1) {
+    std::cerr << fmt::format("{}: waiting for uploads, {} s at most\n", program,
+                             daemon.shutdown_seconds);
+  }
+  if (!wait_for_end(process, daemon.shutdown_seconds + kGraceSeconds)) {
+    throw StartError(ExitCode::kMountFailed,
+                     fmt::format("the daemon (process {}) has not ended yet", daemon.process),
+                     "it may still be uploading; what is written is safe in " + daemon.state);
+  }
+  const std::string lines = left_over(daemon);
+  if (lines.empty()) return static_cast<int>(ExitCode::kSuccess);
+  std::cerr << fmt::format("{}: unmounted, but not everything is uploaded; it waits in {}\n{}",
+                           program, daemon.state, lines);
+  return static_cast<int>(ExitCode::kMountFailed);
+}
+
+}  // namespace
+
+DaemonFacts parse_daemon_facts(std::string_view status) {
+  DaemonFacts facts;
+  std::string endpoint;
+  std::istringstream lines{std::string(status)};
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t space = line.find(' ');
+    const std::size_t begin = line.find_first_not_of(' ', space);
+    if (begin == std::string::npos) continue;
+    const std::string key = line.substr(0, space);
+    const std::string value = line.substr(begin);
+    const auto number = [&](int& into) {
+      std::from_chars(value.data(), value.data() + value.size(), into);
+    };
+    if (key == "process") number(facts.process);
+    if (key == "shutdown") number(facts.shutdown_seconds);
+    if (key == "state") facts.state = value;
+    if (key == "endpoint") endpoint = value;
+    // Its name may hold spaces, its id does not.
+    if (key == "project") facts.identity = endpoint + " " + value.substr(value.rfind(' ') + 1);
+  }
+  return facts;
+}
+
+bool is_unmount_helper(std::string_view program) { return program.starts_with("umount."); }
+
+int unmount(std::span<char* const> arguments, const Environment& environment,
+            const std::string& directory) {
+  const Request request = parse(arguments, directory);
+  if (!request.mount_namespace.empty()) enter_mount_namespace(request.mount_namespace);
+  const bool waits = !request.lazy && !request.force;
+  const std::string control = request.target + "/.glancefs/";
+  const DaemonFacts daemon =
+      waits ? parse_daemon_facts(text_of(control + "status")) : DaemonFacts{};
+  const bool anything_waits = waits && !text_of(control + "pending").empty();
+  // Held from before unmounting, so that it cannot be another process of the same number.
+  const Fd process(
+      daemon.process > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, daemon.process, 0)) : -1);
+  const int flags = (request.lazy ? MNT_DETACH : 0) | (request.force ? MNT_FORCE : 0);
+  MountPoint(effective_user(environment)).unmount(request.target, flags);
+  if (request.verbose) std::cout << fmt::format("{} unmounted\n", request.target);
+  // Without a daemon to be seen (another user's mount, say) there is nothing to wait for.
+  if (!process) return static_cast<int>(ExitCode::kSuccess);
+  return wait_for_uploads(program_name(arguments), daemon, process, anything_waits);
+}
+
+}  // namespace glancefs::fs

@@ -1,0 +1,31 @@
+// umount.fuse.glancefs, which umount(8) calls: unmounts, and waits until the daemon has sent what
+// was written.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "fs/mount/options.h"
+
+namespace glancefs::fs {
+
+/// What `.glancefs/status` says of the daemon behind a mount.
+struct DaemonFacts {
+  int process = 0;           ///< 0: unknown
+  int shutdown_seconds = 0;  ///< how long it sends what waits
+  std::string state;         ///< its state directory
+  std::string identity;      ///< of its journal entries
+};
+DaemonFacts parse_daemon_facts(std::string_view status);
+
+/// Whether a program of this name unmounts: "umount.fuse.glancefs".
+bool is_unmount_helper(std::string_view program);
+
+/// `umount.fuse.glancefs DIR [-l] [-f] [-n] [-r] [-v] [-c] [-t TYPE] [-N NAMESPACE]`, as umount(8)
+/// calls it. Lazily (-l) or by force (-f) it does not wait. Answers the exit code: 0, or 32 when
+/// something was not uploaded, which standard error then says line by line. Throws StartError.
+int unmount(std::span<char* const> arguments, const Environment& environment,
+            const std::string& directory);
+
+}  // namespace glancefs::fs

@@ -1,0 +1,37 @@
+// The bytes of a spool as an upload's body, hashed on their way.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cache/digest.h"
+#include "client/http.h"
+#include "fs/write/upload.h"
+
+namespace glancefs::fs {
+
+/// One thread at a time.
+class SpoolSource : public client::Source {
+ public:
+  /// `algorithm` is the hash to compute while reading. `upload` must outlive it. Should it
+  /// be written all the same, this stays consistent: size() bytes, and the hash of what was read.
+  SpoolSource(Upload& upload, std::string algorithm);
+
+  std::size_t read(std::span<std::byte> into) override;
+  void restart() override;
+  std::uint64_t size() const override { return size_; }
+
+  /// The hash of all bytes: from the reading when that came to the end, else by reading them again.
+  /// nullopt: no such algorithm here.
+  std::optional<cache::Digest> digest(const std::string& algorithm);
+
+ private:
+  Upload& upload_;
+  const std::string algorithm_;
+  const std::uint64_t size_;
+  std::uint64_t position_ = 0;
+  std::optional<cache::Hasher> hasher_;
+  std::optional<cache::Digest> digest_;  ///< of the last digest() or complete reading
+};
+
+}  // namespace glancefs::fs

@@ -1,0 +1,474 @@
+#include "fs/write/upload.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "fs/attributes/member_list.h"
+#include "fs/attributes/xattrs.h"
+#include "fs/catalogue/names.h"
+#include "fs/waker.h"
+#include "fs/write/destination.h"
+
+namespace glancefs::fs {
+namespace {
+
+// stat(2) waits for the lock of one step.
+constexpr std::uint64_t kAllocateStep = 64ULL << 20;
+
+}  // namespace
+
+cache::SpoolRecord late_record(cache::SpoolRecord record) {
+  log::error("{}/{} was written after it was complete; the bytes are kept as {}.late",
+             record.directory, log::printable(record.name), log::printable(record.name));
+  record.image_id = client::new_uuid();
+  record.found = false;
+  record.name += ".late";
+  record.state = cache::SpoolState::kWriting;
+  record.error = "written after the image was complete";
+  return record;
+}
+
+client::Image image_of_record(const cache::SpoolRecord& record) {
+  client::Image image;
+  image.id = record.image_id;
+  image.name = unescape_name(record.name);
+  image.status = client::Status::kQueued;
+  image.status_word = "queued";
+  image.visibility = client::visibility_of(record.directory).value_or(client::Visibility::kPrivate);
+  image.created = image.updated =
+      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  for (const auto& [key, text] : record.properties) {
+    // No fields of the record: where the upload goes, and whom the image is offered to then.
+    if (key == kStoresKey || key == kMembersKey) {
+      apply_change(image, {.key = key, .value = text});
+      continue;
+    }
+    try {
+      const auto change = set_change(image, key, text);
+      if (change) apply_change(image, *change);
+    } catch (const std::system_error& error) {
+      // No reason to lose the bytes, nor not to mount.
+      log::error("{}/{}: the journal's {} is left out: {}", record.directory,
+                 log::printable(record.name), log::printable(key), error.what());
+    }
+  }
+  return image;
+}
+
+Upload::Upload(std::shared_ptr<cache::Spool> spool, client::Image image, bool found)
+    : spool_(std::move(spool)),
+      found_(found),
+      record_(spool_->record()),
+      image_(std::move(image)) {
+  if (record_.state == cache::SpoolState::kFailed) state_ = State::kFailed;
+}
+
+client::Image Upload::image() const {
+  Lock lock(mutex_);
+  client::Image image = image_;
+  if (state_ != State::kDone) image.size = spool_->size();
+  return image;
+}
+
+std::string Upload::id() const {
+  Lock lock(mutex_);
+  return image_.id;
+}
+
+bool Upload::is_local() const {
+  Lock lock(mutex_);
+  return is_local_name(record_.name);
+}
+
+Upload::State Upload::state() const {
+  Lock lock(mutex_);
+  return state_;
+}
+
+void Upload::check_writable() const {
+  if (state_ == State::kDone) throw_errno(EPERM, "the image is complete; its bytes cannot change");
+  if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
+}
+
+void Upload::write(std::uint64_t offset, std::span<const std::byte> bytes) {
+  Lock lock(mutex_);
+  check_writable();
+  try {
+    rewrite();
+    // The lock is held over a write to the local disk, so that begin() never sends half of it.
+    spool_->write(offset, bytes);
+  } catch (const std::system_error& error) {
+    // The program will close the file all the same, which must not send what is here.
+    if (!torn_) torn_ = Torn{error.code().value(), error.what(), offset, bytes.size()};
+    record_.error = error.what();
+    throw;
+  }
+  written(offset, bytes.size());
+}
+
+void Upload::written(std::uint64_t offset, std::uint64_t size) {
+  state_ = State::kWriting;
+  if (!torn_) return;
+  const bool mended = offset <= torn_->offset && offset + size >= torn_->offset + torn_->size;
+  if (mended) torn_.reset();
+}
+
+void Upload::truncate(std::uint64_t size) {
+  Lock lock(mutex_);
+  check_writable();
+  rewrite();
+  spool_->truncate(size);
+  if (size == 0) torn_.reset();
+  state_ = State::kWriting;
+}
+
+void Upload::allocate(int mode, std::uint64_t offset, std::uint64_t length,
+                      const std::stop_token& stop) {
+  // What gives back is quick, and asked for of ranges far past the end.
+  const std::uint64_t step = (mode & FALLOC_FL_PUNCH_HOLE) != 0 ? length : kAllocateStep;
+  const std::uint64_t before = spool_->size();
+  std::uint64_t grown = before;
+  try {
+    for (const std::uint64_t end = offset + length; offset < end; offset += step) {
+      if (stop.stop_requested()) throw_errno(ECANCELED, "interrupted");
+      allocate_step(mode, offset, std::min(step, end - offset));
+      grown = spool_->size();
+    }
+  } catch (...) {
+    Lock lock(mutex_);
+    if (grown > before && spool_->size() == grown) spool_->truncate(before);
+    throw;
+  }
+}
+
+void Upload::allocate_step(int mode, std::uint64_t offset, std::uint64_t length) {
+  Lock lock(mutex_);
+  check_writable();
+  rewrite();
+  spool_->allocate(mode, offset, length);
+  state_ = State::kWriting;
+}
+
+// Before the first byte changes of what the journal takes for whole: were the daemon to die in the
+// middle, a mixture of old and new bytes would be sent.
+void Upload::rewrite() {
+  held_ = false;
+  if (record_.state == cache::SpoolState::kWriting) return;
+  record_.state = cache::SpoolState::kWriting;
+  record_.error.clear();
+  save();
+}
+
+void Upload::share() noexcept {
+  Lock lock(mutex_);
+  shared_ = true;
+  try {
+    if (state_ == State::kWriting || state_ == State::kFailed) rewrite();
+  } catch (const std::system_error& error) {
+    log::error("the journal does not learn that {} is being written: {}", image_.id, error.what());
+  }
+}
+
+bool Upload::differs() const { return !seen_ || spool_->version() != *seen_; }
+
+bool Upload::dirty() const {
+  Lock lock(mutex_);
+  if (removed()) return false;
+  if (state_ == State::kDone) return differs();
+  // Emptying a file is how programs begin to write it: no bytes yet that would want sending.
+  return spool_->size() > 0 && (state_ == State::kFailed || differs());
+}
+
+bool Upload::changed() const {
+  Lock lock(mutex_);
+  return differs();
+}
+
+bool Upload::unsent() const {
+  Lock lock(mutex_);
+  if (held_ || torn_ || removed()) return false;
+  return state_ == State::kWriting || (state_ == State::kFailed && differs());
+}
+
+void Upload::mark_whole() {
+  spool_->sync();  // the long part, without the lock that stat(2) needs
+  Lock lock(mutex_);
+  if (state_ != State::kWriting || writers_ > 0 || held_ || torn_) return;
+  if (record_.state != cache::SpoolState::kWriting || is_local_name(record_.name)) return;
+  spool_->sync();
+  record_.state = cache::SpoolState::kWaiting;
+  save();
+}
+
+void Upload::hold(const std::string& why) {
+  Lock lock(mutex_);
+  held_ = true;
+  record_.error = why;
+}
+
+bool Upload::held() const {
+  Lock lock(mutex_);
+  return held_;
+}
+
+bool Upload::announced() const {
+  Lock lock(mutex_);
+  return state_ != State::kUploading && (record_.state == cache::SpoolState::kUploading ||
+                                         record_.state == cache::SpoolState::kFailed);
+}
+
+bool Upload::apply(const client::Change& change, std::string_view key, std::string_view text) {
+  Lock lock(mutex_);
+  if (state_ == State::kDone) return false;
+  if (key == kStoresKey && state_ == State::kUploading) {
+    throw_errno(EBUSY, "the image is on its way into its stores");
+  }
+  auto& properties = record_.properties;
+  std::erase_if(properties, [&](const auto& property) { return property.first == key; });
+  if (change.value) properties.emplace_back(key, text);
+  if (key == "name") record_.name = escape_name(std::string(text));
+  if (key == "visibility") record_.directory = text;
+  save();
+  apply_change(image_, change);
+  if (state_ != State::kUploading) return true;
+  std::erase_if(later_, [&](const client::Change& before) { return before.key == key; });
+  later_.push_back(change);
+  return true;
+}
+
+Upload::Place Upload::place() const {
+  Lock lock(mutex_);
+  return {.visibility = image_.visibility,
+          .name = image_.name.value_or(""),
+          .replaces = record_.replaces};
+}
+
+void Upload::move(const Place& place, bool whole) {
+  if (whole) spool_->sync();
+  Lock lock(mutex_);
+  if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
+  cache::SpoolRecord record = record_;
+  record.directory = client::to_string(place.visibility);
+  record.name = escape_name(place.name);
+  record.replaces = place.replaces;
+  std::erase_if(record.properties, [](const auto& property) {
+    return property.first == "name" || property.first == "visibility";
+  });
+  if (found_) {  // its record has another name, which only what was set here replaces
+    record.properties.emplace_back("name", place.name);
+    record.properties.emplace_back("visibility", record.directory);
+  }
+  if (whole) record.state = cache::SpoolState::kWaiting;
+  std::swap(record, record_);
+  try {
+    save();
+  } catch (...) {
+    record_ = std::move(record);
+    throw;
+  }
+  image_.visibility = place.visibility;
+  image_.name = place.name;
+}
+
+std::string Upload::replaces() const {
+  Lock lock(mutex_);
+  return record_.replaces;
+}
+
+void Upload::forget_replaced() {
+  Lock lock(mutex_);
+  record_.replaces.clear();
+  save();
+}
+
+void Upload::begin() {
+  spool_->sync();  // the long part, without the lock that stat(2) needs
+  Lock lock(mutex_);
+  if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
+  if (state_ == State::kDone) {
+    throw_errno(EPERM, "the image was complete before this was written; it is kept beside it");
+  }
+  check_whole();
+  start();
+}
+
+bool Upload::begin_unless_written() {
+  spool_->sync();  // the long part, without the lock that stat(2) needs
+  Lock lock(mutex_);
+  if (writers_ > 0 || state_ == State::kUploading || state_ == State::kDone) return false;
+  check_whole();
+  start();
+  return true;
+}
+
+bool Upload::begin_when_idle(const std::stop_token& stop, bool unfinished) {
+  const Waker waker(stop, mutex_, changed_);
+  Lock lock(mutex_);
+  wait_for_upload(stop);
+  if (state_ == State::kDone) return false;
+  if (!unfinished) check_whole();
+  start();
+  return true;
+}
+
+void Upload::check_whole() {
+  if (held_) throw_errno(EBUSY, "kept here: " + record_.error);
+  if (torn_) throw_errno(torn_->error, "not sent, a write has failed: " + torn_->why);
+  if (!shared_ || spool_->size() == 0 || !spool_->disk_is_full()) return;
+  // The kernel may have been refused a write, and we are not told.
+  const std::string why = "it may not be whole, its disk is full: " + spool_->path();
+  held_ = true;
+  record_.error = why;
+  throw_errno(ENOSPC, "not sent, " + why);
+}
+
+void Upload::start() {
+  if (removed()) throw_errno(ESTALE, "the file has been removed");
+  spool_->sync();
+  record_.state = cache::SpoolState::kUploading;
+  record_.error.clear();
+  save();
+  state_ = State::kUploading;
+  seen_ = spool_->version();
+  held_ = false;
+  torn_.reset();
+  later_.clear();  // all that was set so far goes with this attempt
+  sent_ = 0;
+  import_news_.clear();
+}
+
+void Upload::renew_id() {
+  Lock lock(mutex_);
+  record_.image_id = client::new_uuid();
+  save();
+  image_.id = record_.image_id;
+  named_ = false;
+}
+
+// Also of what is being removed, which save() would leave out: whoever waits to delete the image
+// must find a journal that does not bring it back.
+void Upload::arrive() noexcept {
+  Lock lock(mutex_);
+  record_.state = cache::SpoolState::kArrived;
+  record_.sent = seen_.value_or(cache::SpoolVersion{});
+  record_.error.clear();
+  try {
+    spool_->update(record_);
+  } catch (const std::exception& error) {
+    log::error("the journal does not learn that image {} has arrived: {}", image_.id, error.what());
+  }
+}
+
+void Upload::finish(const client::Image& image) {
+  Lock lock(mutex_);
+  state_ = State::kDone;
+  image_ = image;
+  changed_.notify_all();
+}
+
+void Upload::fail(const std::string& text) {
+  Lock lock(mutex_);
+  state_ = State::kFailed;
+  changed_.notify_all();
+  // What the kernel has written meanwhile may be half of something.
+  record_.state = differs() ? cache::SpoolState::kWriting : cache::SpoolState::kFailed;
+  record_.error = text;
+  try {
+    save();
+  } catch (const std::system_error& error) {
+    log::error("the journal does not take the failure of {}: {}", image_.id, error.what());
+  }
+}
+
+void Upload::remove(const std::stop_token& stop) {
+  removed_.request_stop();
+  const Waker waker(stop, mutex_, changed_);
+  Lock lock(mutex_);
+  wait_for_upload(stop);
+  if (state_ != State::kDone) spool_->discard();
+}
+
+void Upload::drop() {
+  removed_.request_stop();
+  Lock lock(mutex_);
+  state_ = State::kFailed;
+  spool_->discard();
+  changed_.notify_all();
+}
+
+void Upload::wait_for_upload(const std::stop_token& stop) {
+  while (state_ == State::kUploading) {
+    if (stop.stop_requested()) throw_errno(ECANCELED, "interrupted");
+    changed_.wait(mutex_);
+  }
+}
+
+void Upload::importing(const std::string& news) {
+  Lock lock(mutex_);
+  import_news_ = news;
+}
+
+std::vector<client::Change> Upload::later() {
+  Lock lock(mutex_);
+  return std::exchange(later_, {});
+}
+
+void Upload::open_writer() {
+  Lock lock(mutex_);
+  if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
+  if (state_ == State::kDone) throw_errno(ESTALE, "the file has become an image");
+  if (removed()) throw_errno(ESTALE, "the file has been removed");
+  awaited_ = kNobody;
+  ++writers_;
+}
+
+bool Upload::close_writer() {
+  Lock lock(mutex_);
+  changed_.notify_all();
+  return --writers_ == 0;
+}
+
+bool Upload::has_writers() const {
+  Lock lock(mutex_);
+  return writers_ > 0;
+}
+
+bool Upload::wait_for_writers(std::chrono::milliseconds limit) const {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  Lock lock(mutex_);
+  while (writers_ > 0) {
+    if (!changed_.wait_until(mutex_, deadline)) break;
+  }
+  return writers_ == 0;
+}
+
+// What has been removed must not come back at the next mount.
+void Upload::save() {
+  if (!removed()) spool_->update(record_);
+}
+
+std::string Upload::describe() const {
+  Lock lock(mutex_);
+  std::string_view word = "being written";
+  if (state_ == State::kUploading) word = import_news_.empty() ? "uploading" : "importing";
+  if (state_ == State::kFailed) word = "failed";
+  if (state_ == State::kWriting && writers_ == 0) word = "waiting";
+  if (held_ || (torn_ && writers_ == 0)) {
+    word = record_.state == cache::SpoolState::kWriting ? "unfinished" : "kept";
+  }
+  if (writers_ == 0 && is_local_name(record_.name)) word = "stays here";
+  // One of them at most: an upload that runs has no error yet.
+  const std::string& more = state_ == State::kUploading ? import_news_ : record_.error;
+  // While it is to take another's place only its alias is sure to lead to it.
+  const std::string& old = record_.replaces;
+  const std::string name = old.empty() ? record_.name : alias_name(record_.name, image_.id);
+  return log::printable(fmt::format(
+      "{}/{}  {}  {} of {} bytes sent{}{}{}{}", record_.directory, name, word, sent_.load(),
+      spool_->size(), old.empty() ? "" : "  in place of ", old, more.empty() ? "" : "  ", more));
+}
+
+}  // namespace glancefs::fs
