@@ -12,6 +12,7 @@
 #include "client/glance.h"
 #include "client/session.h"
 #include "fs/catalogue/shown_part.h"
+#include "fs/command/commands.h"
 #include "fs/executor.h"
 #include "fs/filesystem.h"
 #include "fs/fuse/session.h"
@@ -215,6 +216,10 @@ int run(std::span<char*> arguments) {
   const std::string directory = std::filesystem::current_path();
   const std::string program = program_name(arguments);
   if (is_unmount_helper(program)) return unmount(arguments, environment, directory);
+  if (!is_mount_helper(program)) {
+    const auto code = run_command(arguments, environment, directory, std::cout, std::cerr);
+    if (code) return *code;
+  }
   const CommandLine command = parse_command_line(arguments, environment, directory);
   for (const std::string& warning : command.warnings) {
     std::cerr << program << ": " << warning << "\n";

@@ -13,8 +13,6 @@
 namespace glancefs::fs {
 namespace {
 
-bool is_helper(std::string_view program) { return program.starts_with("mount."); }
-
 [[noreturn]] void misuse(const std::string& what, std::string hint = {}) {
   throw StartError(ExitCode::kUsage, what, std::move(hint));
 }
@@ -179,7 +177,7 @@ void drop_unasked_words(std::vector<OptionWord>& words) {
 }
 
 void check_positionals(const Draft& draft, const std::string& program, bool called_by_fuse) {
-  const std::string usage = is_helper(program) ? program + " [CLOUD] DIR [-o OPTIONS]"
+  const std::string usage = is_mount_helper(program) ? program + " [CLOUD] DIR [-o OPTIONS]"
                                                : "glancefs mount [CLOUD] DIR [-o OPTIONS]";
   const auto count = draft.positionals.size();
   if (called_by_fuse && count == 1) {
@@ -192,6 +190,8 @@ void check_positionals(const Draft& draft, const std::string& program, bool call
 
 }  // namespace
 
+bool is_mount_helper(std::string_view program) { return program.starts_with("mount."); }
+
 std::string program_name(std::span<char* const> arguments) {
   if (arguments.empty()) return "glancefs";
   const std::string_view path(arguments.front());
@@ -201,7 +201,7 @@ std::string program_name(std::span<char* const> arguments) {
 CommandLine parse_command_line(std::span<char*> arguments, const Environment& environment,
                                const std::string& directory) {
   const std::string program = program_name(arguments);
-  const bool helper = is_helper(program);
+  const bool helper = is_mount_helper(program);
   auto rest = arguments.subspan(arguments.empty() ? 0 : 1);
   const std::string_view command = helper || rest.empty() ? "" : rest.front();
   if (command == "help") return {Action::kHelp, {}, {}};

@@ -36,6 +36,9 @@ CommandLine parse_command_line(std::span<char*> arguments, const Environment& en
 /// The last part of argv[0], "glancefs" if there is none: begins every message.
 std::string program_name(std::span<char* const> arguments);
 
+/// Whether the program is called as mount(8) calls its helpers.
+bool is_mount_helper(std::string_view program);
+
 /// What --help prints; made from the option table.
 std::string help_text(std::string_view program);
 std::string version_text();

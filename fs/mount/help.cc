@@ -55,7 +55,7 @@ std::vector<std::string> words_for_kernel() {
 }
 
 std::string usage(std::string_view program) {
-  if (program.starts_with("mount.")) {
+  if (is_mount_helper(program)) {
     return fmt::format(
         "usage: {0} [CLOUD] DIR [-o OPTIONS] [--OPTION[=VALUE]]...\n"
         "       mount -t glancefs CLOUD DIR [-o OPTIONS]\n",
@@ -90,7 +90,7 @@ std::string help_text(std::string_view program) {
                      "\nShows the image catalogue of an OpenStack cloud as files in DIR.\n"
                      "CLOUD is a name in clouds.yaml; without it OS_CLOUD, the OS_* variables or\n"
                      "the only cloud in clouds.yaml decides.\n\n";
-  for (const Switch& row : kSwitches) text += switch_text(row, program.starts_with("mount."));
+  for (const Switch& row : kSwitches) text += switch_text(row, is_mount_helper(program));
   text +=
       "\nEvery option below is a word for -o, a --long-option and a variable: cache-dir=DIR,\n"
       "--cache-dir=DIR, GLANCEFS_CACHE_DIR (os-* options: OS_*). Those without a value also\n"

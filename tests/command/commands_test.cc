@@ -1,0 +1,71 @@
+#include "fs/command/commands.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+namespace glancefs::fs {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class Commands : public testing::Test {
+ protected:
+  std::optional<int> call(std::vector<std::string> words) {
+    words.insert(words.begin(), "/usr/bin/glancefs");
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    out_.str("");
+    err_.str("");
+    return run_command(argv, environment_, directory_, out_, err_);
+  }
+
+  const Environment environment_;
+  const std::string directory_ = "/";
+  std::ostringstream out_, err_;
+};
+
+TEST_F(Commands, HelpGoesToTheOutput) {
+  for (const char* word : {"help", "--help", "-h"}) {
+    EXPECT_EQ(call({word}), 0);
+    EXPECT_THAT(err_.str(), IsEmpty());
+    for (const Command& command : commands()) {
+      EXPECT_THAT(out_.str(), HasSubstr(std::string(command.name)));
+    }
+  }
+}
+
+TEST_F(Commands, EachHasHelpOfItsOwn) {
+  for (const Command& command : commands()) {
+    std::vector<std::string> words;
+    std::istringstream name{std::string(command.name)};
+    for (std::string word; name >> word;) words.push_back(word);
+    std::vector<std::string> helped = words;
+    helped.emplace_back("--help");
+    words.insert(words.begin(), "help");
+    EXPECT_EQ(call(helped), 0);
+    const std::string text = out_.str();
+    EXPECT_THAT(text, HasSubstr("usage: glancefs " + std::string(command.name)));
+    EXPECT_EQ(call(words), 0);
+    EXPECT_EQ(out_.str(), text);
+  }
+}
+
+TEST_F(Commands, WrongUseEndsWithTwoAndSaysWhyFirst) {
+  EXPECT_EQ(call({"version", "--wat"}), 2);
+  EXPECT_EQ(err_.str(), "glancefs: unknown option --wat\n");
+  EXPECT_EQ(call({"version", "x\n"}), 2);
+  EXPECT_EQ(err_.str(), "glancefs: unexpected \"x\\x0a\"\n  hint: glancefs version\n");
+  EXPECT_EQ(call({"help", "wat"}), 2);
+}
+
+TEST_F(Commands, WhatIsNoCommandIsLeftToTheMount) {
+  EXPECT_EQ(call({"mount", "/mnt"}), std::nullopt);
+  EXPECT_EQ(call({"mycloud", "/mnt"}), std::nullopt);
+  EXPECT_EQ(call({}), std::nullopt);
+}
+
+}  // namespace
+}  // namespace glancefs::fs
