@@ -178,7 +178,7 @@ void drop_unasked_words(std::vector<OptionWord>& words) {
 
 void check_positionals(const Draft& draft, const std::string& program, bool called_by_fuse) {
   const std::string usage = is_mount_helper(program) ? program + " [CLOUD] DIR [-o OPTIONS]"
-                                               : "glancefs mount [CLOUD] DIR [-o OPTIONS]";
+                                                     : "glancefs mount [CLOUD] DIR [-o OPTIONS]";
   const auto count = draft.positionals.size();
   if (called_by_fuse && count == 1) {
     const std::string& word = draft.positionals.front();
