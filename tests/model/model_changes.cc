@@ -26,10 +26,10 @@ int Model::patch(int number, const Image& wanted, const std::set<std::string>& k
   File& file = files.at(number);
   const int error = patched(file, wanted, keys, removes, *version);
   if (error == 0) file.truth = version;
+  if (removes && take_fault("lost")) return EIO;
   if (file.local == 0 && error == ENOENT) file.seen = nullptr;
   // Somebody else has removed it meanwhile: the record shows that.
   if (file.local == 0 && error == ENODATA) file.seen = file.truth;
-  if (removes && take_fault("lost")) return EIO;
   if (error == 0) file.seen = version;
   return error;
 }

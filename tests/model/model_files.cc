@@ -158,6 +158,11 @@ Outcome Model::read(const Operation& op) {
   }
   File& file = files.at(handle.file);
   const std::string& bytes = *handle.version->bytes;
+  // The same of an image that has gone.
+  const bool past_end = op.offset + op.size > bytes.size();
+  if (one_program_ && past_end && !file.seen && !handle.unlinked && choose()) {
+    return {.error = ESTALE};
+  }
   if (op.offset >= bytes.size() || op.size == 0) return {};
   // What is here is read without Glance, whether it still has it or not.
   if (file.cached && choose()) return {.error = 0, .data = part(bytes, op.offset, op.size)};
