@@ -176,6 +176,7 @@ class Publisher::Attempt {
   }
 
   void create() {
+    if (upload_.found()) upload_.make_own();
     const Image beginning = this->beginning();
     client::Draft draft{.id = upload_.id(),
                         .name = wanted_.name.value_or(""),

@@ -341,6 +341,13 @@ void Upload::start() {
   import_news_.clear();
 }
 
+void Upload::make_own() {
+  Lock lock(mutex_);
+  record_.found = false;
+  save();
+  found_ = false;
+}
+
 void Upload::renew_id() {
   Lock lock(mutex_);
   record_.image_id = client::new_uuid();

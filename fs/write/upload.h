@@ -47,6 +47,9 @@ class Upload {
   bool is_local() const;
   State state() const;
   bool found() const noexcept { return found_; }
+  /// The record that was found is gone from Glance: the next one is made by us. Errors of the
+  /// journal.
+  void make_own();
   const std::shared_ptr<cache::Spool>& shared_spool() noexcept { return spool_; }
   cache::Spool& spool() noexcept { return *spool_; }
   const cache::Spool& spool() const noexcept { return *spool_; }
@@ -190,7 +193,7 @@ class Upload {
   void wait_for_upload(const std::stop_token& stop) REQUIRES(mutex_);
 
   const std::shared_ptr<cache::Spool> spool_;
-  const bool found_;
+  std::atomic<bool> found_;
   std::stop_source removed_;
   std::atomic<std::uint64_t> sent_{0};
   std::atomic<bool> shared_ = false, settling_ = false, named_ = false;

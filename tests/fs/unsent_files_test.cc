@@ -15,7 +15,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::exception_ptr http(client::Operation operation, int status) {
-  return std::make_exception_ptr(client::HttpError(operation, status, "DELETE", "no", "req-1"));
+  return std::make_exception_ptr(client::HttpError(operation, status, "METHOD", "no", "req-1"));
 }
 
 class UnsentFiles : public RigTest {
@@ -98,6 +98,21 @@ TEST_F(UnsentFiles, WhatSomebodyWroteToTheEndIsNotWhole) {
   rig_.restart();
   EXPECT_THAT(pending(), HasSubstr("unfinished"));
   EXPECT_EQ(rig_.images.count(), 0U);
+}
+
+// Whoever had queued it has removed it: the record that takes its place is ours, and so goes with
+// the failure.
+TEST_F(UnsentFiles, WhatIsMadeInPlaceOfARecordThatIsGoneIsNotLeftBehind) {
+  queue_an_image();
+  Opened file = files().open(rig_.node("private", "q"), O_WRONLY, kWriter, {});
+  write(file, 0, "data");
+  rig_.images.erase(image("q").id);
+  rig_.images.fail(Call::kUpload, http(client::Operation::kUpload, 413));
+  EXPECT_EQ(errno_thrown([&] { files().flush(*file.handle, kWriter, {}); }), EDQUOT);
+  EXPECT_EQ(rig_.images.count(), 0U);
+  files().release(std::move(file.handle));
+  EXPECT_EQ(upload("q"), 0);
+  EXPECT_EQ(rig_.images.data(image("q").id), "data");
 }
 
 TEST_F(UnsentFiles, AnEmptyOneThatGotADotNameIsForgotten) {
