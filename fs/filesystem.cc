@@ -317,7 +317,7 @@ void Filesystem::cancel_transfer(NodeId node, std::stop_token stop) {
   if (std::ranges::find(running, wanted.id, &Transfer::id) != running.end()) {
     throw_errno(EBUSY, "programs read it; end them");
   }
-  throw_errno(ENOENT, "nothing of it is on its way");
+  throw_errno(ENODATA, "nothing of it is on its way");
 }
 
 int Filesystem::explain(std::string_view operation, NodeId node,

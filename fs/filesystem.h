@@ -313,7 +313,7 @@ class Filesystem {
   void remove_xattr(NodeId node, std::string_view name, std::stop_token stop);
 
   /// Ends an upload, which keeps the file here until its upload is asked for, or a prefetch.
-  /// ENOENT: nothing is on its way. EBUSY: programs read or write it. EPERM: Glance fetches it by
+  /// ENODATA: nothing is on its way. EBUSY: programs read or write it. EPERM: Glance fetches it by
   /// itself, or it has arrived. Errors of the journal.
   void cancel_transfer(NodeId node, std::stop_token stop);
 

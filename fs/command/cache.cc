@@ -26,7 +26,8 @@ void wait_until_here(Daemon& daemon, const FileQuestion& file, Progress& progres
   while (true) {
     const Json state = daemon.ask("cached", file.words, file.name);
     const auto present = state.at("present_bytes").get<std::uint64_t>();
-    progress.show(file.name, present, state.at("size").get<std::uint64_t>());
+    progress.show(std::filesystem::path(file.name).filename().string(), present,
+                  state.at("size").get<std::uint64_t>());
     if (!state.at("prefetching").get<bool>()) {
       if (state.at("complete").get<bool>()) return;
       const Json& error = state.at("error");

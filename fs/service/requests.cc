@@ -35,9 +35,10 @@ struct Question {
     if (!number.is_number_unsigned()) throw_errno(EINVAL, "the request names no file");
     return number.get<NodeId>();
   }
-  void set(const char* attribute, const char* value) const {
-    files.set_xattr(node(), std::string(kLocalXattrPrefix) + attribute, value, XattrMode::kSet,
-                    stop);
+  Json set(std::string_view attribute, const char* value) const {
+    files.set_xattr(node(), std::string(kLocalXattrPrefix) + std::string(attribute), value,
+                    XattrMode::kSet, stop);
+    return Json::object();
   }
 };
 
@@ -128,11 +129,10 @@ Json drop(const Question& question) {
   return Json::object();
 }
 
-template <const char* kAttribute, const char* kValue>
-Json set(const Question& question) {
-  question.set(kAttribute, kValue);
-  return Json::object();
-}
+Json pin(const Question& question) { return question.set("pin", "1"); }
+Json unpin(const Question& question) { return question.set("pin", "0"); }
+Json prefetch(const Question& question) { return question.set("prefetch", "1"); }
+Json refresh(const Question& question) { return question.set("refresh", "1"); }
 
 // {"id": "private/a.img"} of those images that are here.
 Json names(const Question& question) {
@@ -148,25 +148,17 @@ Json names(const Question& question) {
   return found;
 }
 
-constexpr char kPin[] = "pin", kPrefetch[] = "prefetch", kRefresh[] = "refresh";
-constexpr char kYes[] = "1", kNo[] = "0";
-
 struct Verb {
   std::string_view word;
   Json (*answer)(const Question& question);
 };
 constexpr std::array kVerbs{
-    Verb{"status", status},
-    Verb{"transfers", transfers},
-    Verb{"cancel", cancel},
-    Verb{"image", image},
-    Verb{"cached", cached},
-    Verb{"drop", drop},
-    Verb{"names", names},
-    Verb{"pin", set<kPin, kYes>},
-    Verb{"unpin", set<kPin, kNo>},
-    Verb{"prefetch", set<kPrefetch, kYes>},
-    Verb{"refresh", set<kRefresh, kYes>},
+    Verb{"status", status},   Verb{"transfers", transfers},
+    Verb{"cancel", cancel},   Verb{"image", image},
+    Verb{"cached", cached},   Verb{"drop", drop},
+    Verb{"names", names},     Verb{"pin", pin},
+    Verb{"unpin", unpin},     Verb{"prefetch", prefetch},
+    Verb{"refresh", refresh},
 };
 
 // Names of files need not be UTF-8, JSON must be.
@@ -184,7 +176,7 @@ std::string Requests::answer(const std::string& request, const std::stop_token& 
   try {
     const auto words = client::parse_bounded(request);
     const auto verb = words ? client::text_at(*words, "do") : std::nullopt;
-    const auto found = std::ranges::find_if(
+    const auto* const found = std::ranges::find_if(
         kVerbs, [&](const Verb& known) { return verb && *verb == known.word; });
     if (found == kVerbs.end()) return refusal_line(EINVAL, "the request makes no sense");
     const Json result =

@@ -87,13 +87,12 @@ void SocketServer::accept_one() {
     return;
   }
   ++clients_;
-  answers_.run(
-      [this, client] {
-        serve(*client);
-        client->reset();
-        --clients_;
-      },
-      stop_.get_token());
+  // Whoever lets go of it last, also when there is no thread to be had.
+  const std::shared_ptr<void> place(nullptr, [this, client](void*) {
+    client->reset();
+    --clients_;
+  });
+  answers_.run([this, client, place] { serve(*client); }, stop_.get_token());
 }
 
 void SocketServer::serve(const Fd& client) noexcept {

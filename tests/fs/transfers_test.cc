@@ -57,7 +57,7 @@ TEST_F(TransferTest, CancellingWhatIsNotOnItsWay) {
   rig_.images.add("a", "data");
   rig_.start();
   const NodeId node = rig_.node("private", "a");
-  EXPECT_EQ(errno_thrown([&] { files().cancel_transfer(node, {}); }), ENOENT);
+  EXPECT_EQ(errno_thrown([&] { files().cancel_transfer(node, {}); }), ENODATA);
   EXPECT_EQ(errno_thrown([&] { files().cancel_transfer(kRootNode, {}); }), EISDIR);
   EXPECT_EQ(errno_thrown([&] { files().cancel_transfer(node + 1, {}); }), ESTALE);
   EXPECT_THAT(files().transfers(), IsEmpty());
