@@ -181,6 +181,29 @@ void DiskRoom::remove(const std::string& name) noexcept {
   });
 }
 
+std::vector<IndexRow> DiskRoom::rows() noexcept {
+  const Lock lock(mutex_);
+  return guarded([&](Index& index) { return index.rows(); });
+}
+
+std::vector<std::pair<std::string, std::string>> DiskRoom::sources() noexcept {
+  const Lock lock(mutex_);
+  return guarded([&](Index& index) { return index.sources(); });
+}
+
+bool DiskRoom::evict_to_limits() noexcept {
+  const Lock lock(mutex_);
+  return guarded([&](Index& index) {
+    struct statvfs status {};
+    if (::fstatvfs(files_.fd().get(), &status) != 0) throw_errno(errno, "statvfs");
+    const std::uint64_t free = status.f_bavail * status.f_frsize;
+    const std::uint64_t total = index.total_bytes();
+    const std::uint64_t over = std::max(total - std::min(total, config_.limit),
+                                        config_.min_free - std::min(config_.min_free, free));
+    return over == 0 || evict_from(index, over);
+  });
+}
+
 IndexRow DiskRoom::totals() noexcept {
   const Lock lock(mutex_);
   return guarded([&](Index& index) -> IndexRow {

@@ -8,6 +8,8 @@
 #include <set>
 #include <string>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "base/mutex.h"
 #include "cache/disk_store.h"
@@ -44,6 +46,11 @@ class DiskRoom {
   /// Removes an object's files and its row, whoever has it open.
   void remove(const std::string& name) noexcept;
 
+  /// All objects, and who uses which; see Index.
+  std::vector<IndexRow> rows() noexcept;
+  std::vector<std::pair<std::string, std::string>> sources() noexcept;
+  /// Evicts until what is kept is within the limits. False: what is left is open or pinned.
+  bool evict_to_limits() noexcept;
   /// Bytes reserved by all objects, and how many objects there are.
   IndexRow totals() noexcept;
   std::uint64_t limit() const noexcept { return config_.limit; }

@@ -130,6 +130,13 @@ bool Index::pinned(const std::string& source) {
   return find.step();
 }
 
+std::vector<std::pair<std::string, std::string>> Index::sources() {
+  Statement all(database_, "SELECT source, name FROM sources ORDER BY name, source");
+  std::vector<std::pair<std::string, std::string>> sources;
+  while (all.step()) sources.emplace_back(all.text(0), all.text(1));
+  return sources;
+}
+
 std::vector<IndexRow> Index::rows() {
   Statement all(database_, "SELECT name, size, bytes FROM objects ORDER BY used, name");
   return rows_of(all);

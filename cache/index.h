@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cache/private_directory.h"
@@ -48,6 +49,9 @@ class Index {
   /// What `source` uses is not to be evicted, until it is unpinned.
   void pin(const std::string& source, bool pinned);
   bool pinned(const std::string& source);
+
+  /// Who uses which object: source and name, sorted by name.
+  std::vector<std::pair<std::string, std::string>> sources();
 
   /// All objects, the one used longest ago first.
   std::vector<IndexRow> rows();

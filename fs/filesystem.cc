@@ -1,5 +1,7 @@
 #include "fs/filesystem.h"
 
+#include <algorithm>
+
 #include "base/fd.h"
 #include "fs/attributes/xattrs.h"
 #include "fs/catalogue/names.h"
@@ -281,6 +283,41 @@ void Filesystem::remove_xattr(NodeId node, std::string_view name, std::stop_toke
     if (name.starts_with(kXattrPrefix)) parts_->check_changeable(node);
     parts_->image_xattrs.remove(node, name, std::move(stop));
   });
+}
+
+MountState Filesystem::status() const { return parts_->status(); }
+
+std::vector<Transfer> Filesystem::transfers() const { return parts_->transfers(); }
+
+client::Image Filesystem::image(NodeId node) const {
+  if (node < kFirstImageNode) throw_errno(EISDIR, "this is not an image");
+  const std::optional<Node> known = parts_->tree.node(node);
+  if (!known) throw_errno(ESTALE, "the image is gone");
+  return known->upload ? known->upload->image() : *known->image;
+}
+
+std::optional<std::string> Filesystem::file_of(std::string_view image_id) const {
+  const std::optional<Node> node = parts_->tree.by_id(image_id);
+  return node ? std::optional(download_of(*node->image, {}).file) : std::nullopt;
+}
+
+CachedImage Filesystem::cached(NodeId node) const { return parts_->local_xattrs.state(node); }
+
+void Filesystem::drop_cached(NodeId node) { parts_->local_xattrs.drop(node); }
+
+void Filesystem::cancel_transfer(NodeId node, std::stop_token stop) {
+  const client::Image wanted = image(node);
+  const std::optional<Node> known = parts_->tree.node(node);
+  if (known && known->upload) return parts_->uploads.cancel(known->upload, std::move(stop));
+  if (parts_->warm_up.has(wanted.id)) return parts_->warm_up.remove(wanted.id);
+  if (parts_->web_imports.progress(wanted)) {
+    throw_errno(EPERM, "Glance fetches it by itself; rm ends that");
+  }
+  const auto running = parts_->fetcher.transfers();
+  if (std::ranges::find(running, wanted.id, &Transfer::id) != running.end()) {
+    throw_errno(EBUSY, "programs read it; end them");
+  }
+  throw_errno(ENODATA, "nothing of it is on its way");
 }
 
 int Filesystem::explain(std::string_view operation, NodeId node,

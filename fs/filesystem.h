@@ -63,7 +63,10 @@ struct DirectoryEntry {
   bool image = false;  ///< known to be a file
 };
 
-class Watcher;  // fs/catalogue/watcher.h
+class Watcher;       // fs/catalogue/watcher.h
+struct MountState;   // fs/attributes/status.h
+struct Transfer;     // fs/transfers.h
+struct CachedImage;  // fs/attributes/local_xattrs.h
 
 /// An open file: what open() and create() made, until release(). Used through Filesystem only.
 class Handle {
@@ -229,6 +232,17 @@ class Filesystem {
   std::uint64_t seek(const Handle& handle, std::uint64_t offset, Seek wanted) const;
   /// The kernel has got Opened.file of `handle`, a spool, and writes it without asking.
   void kernel_writes(Handle& handle);
+  /// What .glancefs/status tells, as values.
+  MountState status() const;
+  /// What is on its way to and from Glance, or waits for it.
+  std::vector<Transfer> transfers() const;
+  /// The record of an image, or what a file being written will be. EISDIR, ESTALE (gone).
+  client::Image image(NodeId node) const;
+  /// The name of the image of this id, as in "private/a.img"; nullopt: there is none.
+  std::optional<std::string> file_of(std::string_view image_id) const;
+  /// See LocalXattrs::state() and drop().
+  CachedImage cached(NodeId node) const;
+  void drop_cached(NodeId node);
   /// Tells how complete images are read, for .glancefs/status: "by the kernel (passthrough)".
   void set_read_mode(std::string mode);
   /// Whether flush() would upload now; if not, there is no need to call it.
@@ -297,6 +311,11 @@ class Filesystem {
   void set_xattr(NodeId node, std::string_view name, std::string_view value, XattrMode mode,
                  std::stop_token stop);
   void remove_xattr(NodeId node, std::string_view name, std::stop_token stop);
+
+  /// Ends an upload, which keeps the file here until its upload is asked for, or a prefetch.
+  /// ENODATA: nothing is on its way. EBUSY: programs read or write it. EPERM: Glance fetches it by
+  /// itself, or it has arrived. Errors of the journal.
+  void cancel_transfer(NodeId node, std::stop_token stop);
 
   /// The errno to answer for `reason`, after it has been logged and kept for user.glancefs.error
   /// of `node`. The one table from exceptions to errno is behind it (fs/failures.h).

@@ -1,7 +1,8 @@
 #include "fs/filesystem_parts.h"
 
+#include <algorithm>
+
 #include "base/fd.h"
-#include "fs/attributes/status.h"
 #include "fs/catalogue/shown_part.h"
 #include "fs/handles.h"
 
@@ -72,18 +73,27 @@ Filesystem::Parts::Parts(Config given, client::Images& images, cache::Store& blo
       warm_up(fetcher, failures),
       local_xattrs(config, tree, catalogue, fetcher, warm_up, uploads, web_imports, store, failures,
                    store_copies, property_check) {
-  control.add("status", [this] {
-    return status_text({.config = config,
-                        .images = tree.totals(),
-                        .offers = directories.offers().size(),
-                        .catalogue = catalogue.freshness(),
-                        .cache = store.usage(),
-                        .fetched = fetcher.fetched_bytes(),
-                        .reads = how_read()});
-  });
-  control.add("transfers", [this] { return fetcher.transfers(); });
+  control.add("status", [this] { return status_text(status()); });
+  control.add("transfers", [this] { return transfers_text(transfers()); });
+  control.add("transfers.json", [this] { return transfers_json(transfers()); });
   control.add("pending", [this] { return uploads.pending() + web_imports.pending(); });
   control.add("errors", [this] { return failures.text(); });
+}
+
+std::vector<Transfer> Filesystem::Parts::transfers() const {
+  std::vector<Transfer> transfers = fetcher.transfers();
+  for (const client::ImagePtr& image : warm_up.images()) {
+    const auto running = std::ranges::find(transfers, image->id, &Transfer::id);
+    if (running != transfers.end()) {
+      running->state = "prefetching";
+      continue;
+    }
+    Transfer queued = download_of(*image, "queued");
+    queued.bytes = fetcher.present(image->id).value_or(0);
+    transfers.push_back(std::move(queued));
+  }
+  for (Transfer& upload : uploads.transfers()) transfers.push_back(std::move(upload));
+  return transfers;
 }
 
 }  // namespace glancefs::fs

@@ -18,6 +18,7 @@
 #include "fs/attributes/renames.h"
 #include "fs/attributes/sharing.h"
 #include "fs/attributes/stat.h"
+#include "fs/attributes/status.h"
 #include "fs/attributes/store_copies.h"
 #include "fs/catalogue/catalogue.h"
 #include "fs/catalogue/directories.h"
@@ -55,6 +56,16 @@ struct Filesystem::Parts {
     const Lock lock(read_mode_mutex);
     return read_mode;
   }
+  MountState status() const {
+    return {.config = config,
+            .images = tree.totals(),
+            .offers = directories.offers().size(),
+            .catalogue = catalogue.freshness(),
+            .cache = store.usage(),
+            .fetched = fetcher.fetched_bytes(),
+            .reads = how_read()};
+  }
+  std::vector<Transfer> transfers() const;
   Entry entry(const Node& node) const {
     return {.node = node.id, .attributes = stat.file(node), .valid = Stat::valid(node)};
   }

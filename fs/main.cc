@@ -1,11 +1,14 @@
 // mount.glancefs: from the command line to a mounted catalogue.
 #include <sys/mount.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "cache/disk_store.h"
+#include "cache/private_directory.h"
 #include "cache/snapshots.h"
 #include "cache/spool.h"
 #include "client/curl_transport.h"
@@ -27,6 +30,9 @@
 #include "fs/mount/process.h"
 #include "fs/mount/unmount.h"
 #include "fs/mount/unmount_notice.h"
+#include "fs/service/requests.h"
+#include "fs/service/socket_place.h"
+#include "fs/service/socket_server.h"
 #include "fs/write/destination.h"
 
 namespace glancefs::fs {
@@ -145,6 +151,35 @@ ShutdownSteps shutdown_steps(Filesystem& files, FuseSession& fuse, const MountPo
       .exit = [&] { fuse.request_exit(); }};
 }
 
+// Without it the mount works, and only the commands have nobody to ask.
+std::unique_ptr<SocketServer> open_socket(const std::string& directory, const Requests& requests,
+                                          const std::string& mount_point) {
+  try {
+    const std::vector<MountEntry> mounts = glancefs_mounts();
+    const auto ours = std::find_if(mounts.rbegin(), mounts.rend(), [&](const MountEntry& mount) {
+      return mount.target == mount_point;
+    });
+    if (ours == mounts.rend()) throw_errno(ENOENT, mount_point + " in /proc/self/mountinfo");
+    const auto answer = [&requests](const std::string& request, const std::stop_token& stop) {
+      return requests.answer(request, stop);
+    };
+    // Ours, and nobody else writes it.
+    const auto place = cache::PrivateDirectory::open(directory);
+    return std::make_unique<SocketServer>(socket_path(place.path(), ours->minor), ::geteuid(),
+                                          answer);
+  } catch (const std::system_error& error) {
+    log::warning("the commands of glancefs cannot ask this mount: {}", error.what());
+    return nullptr;
+  }
+}
+
+MountFacts mount_facts(const Options& options, const Paths& paths, const client::Session& session) {
+  return {.region = session.cloud().region,
+          .cache_directory = cache_directory(options, paths),
+          .since = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()),
+          .token_expires = [&session] { return session.expires(); }};
+}
+
 // Builds the file system from the ground up, login first, and serves until it is unmounted.
 void serve(const Options& options, const Environment& environment, const Paths& paths,
            const client::Cloud& cloud, const MountPoint& place, const std::string& mount_point,
@@ -172,7 +207,10 @@ void serve(const Options& options, const Environment& environment, const Paths& 
   Executor transfers(kTransferThreads);
   FuseSession fuse(files, metadata, transfers, mount_config(options, cloud.label(), mount_point));
   fuse.mount();
+  const Requests requests(files, mount_facts(options, paths, session));
   {
+    // To the end of the uploads: umount asks how they go.
+    const auto socket = open_socket(paths.runtime, requests, mount_point);
     const UnmountNotice notice(mount_source(options, cloud.label()), mount_point);
     Shutdown shutdown(options.shutdown_timeout, shutdown_steps(files, fuse, place, mount_point));
     const ExitSignals signals([&] { shutdown.signal(); });

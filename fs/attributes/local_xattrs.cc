@@ -18,6 +18,14 @@ namespace {
 
 std::string flag_text(bool flag) { return flag ? "1" : "0"; }
 
+// "100%" only when it is complete, "sealed" when it is proven, too, so that the kernel may read it
+// by itself.
+std::string cached_text(const CachedImage& image) {
+  if (image.size == 0) return "100%";
+  if (image.sealed) return "100% sealed";
+  return fmt::format("{}%", image.present == image.size ? 100 : image.present * 100 / image.size);
+}
+
 }  // namespace
 
 std::optional<std::string> LocalXattrs::get(NodeId node, std::string_view name) const {
@@ -29,7 +37,7 @@ std::optional<std::string> LocalXattrs::get(NodeId node, std::string_view name) 
     return stuck.empty() ? std::nullopt : std::optional(std::move(stuck));
   }
   if (!known) return std::nullopt;
-  if (name == "cached") return known->upload ? "100%" : cached(*known->image);
+  if (name == "cached") return known->upload ? "100%" : cached_text(state(*known->image));
   if (name == "progress") {
     if (known->upload) return known->upload->describe();
     auto copying = copies_.progress(node);
@@ -43,21 +51,36 @@ std::optional<std::string> LocalXattrs::get(NodeId node, std::string_view name) 
   return std::nullopt;
 }
 
-// How much of an image is on this machine: "100%" only when it is complete, "sealed" when it is
-// proven, too, so that the kernel may read it by itself.
-std::string LocalXattrs::cached(const client::Image& image) const {
-  const std::uint64_t size = image.size.value_or(0);
-  if (size == 0) return "100%";
-  std::uint64_t here = fetcher_.present(image.id).value_or(0);
+CachedImage LocalXattrs::state(const client::Image& image) const {
+  const cache::Key key = cache_key(config_.endpoint, image);
+  CachedImage state{.source = key.source, .size = image.size.value_or(0), .error = {}};
+  state.present = fetcher_.present(image.id).value_or(0);
+  state.prefetching = warm_up_.has(image.id);
+  state.pinned = store_.pinned(key.source);
+  if (state.size == 0) return state;
   try {
     // While it is open this is the entry that the fetcher has.
-    const cache::EntryPtr entry = store_.open(cache_key(config_.endpoint, image));
-    if (entry->sealed()) return "100% sealed";
-    here = std::max(here, entry->present());
+    const cache::EntryPtr entry = store_.open(key);
+    state.sealed = entry->sealed();
+    state.present = std::max(state.present, entry->present());
   } catch (const std::system_error& error) {
     log::debug("image {} in the cache: {}", image.id, error.what());
   }
-  return fmt::format("{}%", here == size ? 100 : here * 100 / size);
+  return state;
+}
+
+CachedImage LocalXattrs::state(NodeId node) const {
+  CachedImage state = this->state(*at_glance(node).image);
+  state.error = get(node, "error");
+  return state;
+}
+
+void LocalXattrs::drop(NodeId node) {
+  const client::ImagePtr image = at_glance(node).image;
+  const std::string source = cache_key(config_.endpoint, *image).source;
+  if (store_.pinned(source)) throw_errno(EPERM, "the image is pinned; unpin it first");
+  warm_up_.remove(image->id);
+  store_.drop(source);
 }
 
 void LocalXattrs::set(NodeId node, std::string_view name, std::string_view value,
@@ -85,12 +108,16 @@ void LocalXattrs::remove(NodeId node, std::string_view name, std::stop_token sto
   set(node, name, "0", std::move(stop));
 }
 
-client::ImagePtr LocalXattrs::readable(NodeId node, std::stop_token stop) {
+Node LocalXattrs::at_glance(NodeId node) const {
   if (node < kFirstImageNode) throw_errno(EISDIR, "this is not an image");
   const std::optional<Node> known = tree_.node(node);
   if (!known) throw_errno(ESTALE, "the image is gone");
   if (known->upload) throw_errno(EBUSY, "the image is not at Glance yet");
-  const std::optional<Node> confirmed = catalogue_.confirmed(*known, std::move(stop));
+  return *known;
+}
+
+client::ImagePtr LocalXattrs::readable(NodeId node, std::stop_token stop) {
+  const std::optional<Node> confirmed = catalogue_.confirmed(at_glance(node), std::move(stop));
   if (!confirmed) throw_errno(ENOENT, "the image is gone");
   check_readable(*confirmed->image, config_.is_admin);
   return confirmed->image;

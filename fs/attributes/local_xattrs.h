@@ -20,6 +20,17 @@
 
 namespace glancefs::fs {
 
+/// What this machine has of an image.
+struct CachedImage {
+  std::string source;         ///< under which the cache keeps it, see cache::Key
+  std::uint64_t size = 0;     ///< bytes
+  std::uint64_t present = 0;  ///< bytes that are here
+  bool sealed = false;        ///< all of them, proven by their hash
+  bool pinned = false;
+  bool prefetching = false;          ///< queued for it, or being fetched
+  std::optional<std::string> error;  ///< why something about it failed last
+};
+
 /// error, cached, progress: told. refresh, upload: set. prefetch, pin: both. Names are without
 /// prefix.
 /// Thread-safe; all references outlive it.
@@ -49,10 +60,18 @@ class LocalXattrs {
   /// Removing prefetch or pin is setting it to 0.
   void remove(NodeId node, std::string_view name, std::stop_token stop);
 
+  /// EISDIR (no image), ESTALE (it is gone), EBUSY (it is not at Glance yet).
+  CachedImage state(NodeId node) const;
+  /// Gives up what is here of an image; whoever reads it keeps what he has. Errors as state(), and
+  /// EPERM: it is pinned.
+  void drop(NodeId node);
+
  private:
+  /// Throws as state(NodeId).
+  Node at_glance(NodeId node) const;
   /// The image of `node`, which has data to read.
   client::ImagePtr readable(NodeId node, std::stop_token stop);
-  std::string cached(const client::Image& image) const;
+  CachedImage state(const client::Image& image) const;
   void prefetch(NodeId node, bool wanted, std::stop_token stop);
   void pin(NodeId node, bool wanted, std::stop_token stop);
   void upload(NodeId node, std::stop_token stop);

@@ -39,7 +39,7 @@ std::string freshness(const Freshness& catalogue) {
 
 }  // namespace
 
-std::string status_text(const Status& status) {
+std::string status_text(const MountState& status) {
   const Config& config = status.config;
   const Tree::Totals& images = status.images;
   const cache::Usage& cache = status.cache;

@@ -12,7 +12,7 @@
 namespace glancefs::fs {
 
 /// What the text is made of.
-struct Status {
+struct MountState {
   const Config& config;
   Tree::Totals images;
   std::size_t offers = 0;  ///< images that wait for our project's answer
@@ -22,6 +22,6 @@ struct Status {
   std::string reads;          ///< by whom complete images are read
 };
 
-std::string status_text(const Status& status);
+std::string status_text(const MountState& status);
 
 }  // namespace glancefs::fs

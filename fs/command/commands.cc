@@ -7,8 +7,11 @@
 #include <ostream>
 
 #include "base/log.h"
+#include "fs/command/interrupt.h"
+#include "fs/command/mount_commands.h"
 #include "fs/command/usage_error.h"
 #include "fs/mount/command_line.h"
+#include "fs/mount/start_error.h"
 
 namespace glancefs::fs {
 namespace {
@@ -22,6 +25,38 @@ CommandExit show_version(const CommandCall& call) {
 CommandExit show_help(const CommandCall& call);
 
 constexpr std::array kCommands{
+    Command{"umount", "DIR", "unmount, and wait until what was written is at Glance",
+            kUmountOptions, unmount_command},
+    Command{"status", "[DIR]", "show a mount, or all of them", kStatusOptions, show_status},
+    Command{"transfer list", "[DIR]", "show what is being downloaded and uploaded",
+            kTransferOptions, list_transfers},
+    Command{"transfer cancel",
+            "FILE...",
+            "end a prefetch, or an upload: its file is kept",
+            {},
+            cancel_transfers},
+    Command{"image show", "FILE", "show every field and property of an image", kShowOptions,
+            show_image},
+    Command{"cache list", "[DIR]", "show what is kept, what was used longest ago first",
+            kCacheListOptions, list_cache},
+    Command{"cache show", "FILE", "show how much of an image is on this machine", kShowOptions,
+            show_cached},
+    Command{
+        "cache pin", "FILE...", "keep images, and fetch what is missing of them", {}, pin_cached},
+    Command{"cache unpin",
+            "FILE...",
+            "let images be given up again when room is needed",
+            {},
+            unpin_cached},
+    Command{"cache prefetch", "FILE...", "fetch whole images before they are read",
+            kPrefetchOptions, prefetch},
+    Command{"cache drop", "FILE|ID...", "give up what is kept of images", kCacheDropOptions,
+            drop_cached},
+    Command{"cache verify", "[DIR]", "read all that is kept, and drop what is damaged",
+            kCacheListOptions, verify_cache},
+    Command{"cache gc", "[DIR]", "give up what was used longest ago, down to a size",
+            kCacheGcOptions, collect_cache},
+    Command{"refresh", "[DIR|FILE]", "ask the cloud for its catalogue now", {}, refresh},
     Command{"help", "[COMMAND]", "show the commands, or the options of one", {}, show_help},
     Command{"version", "", "show the version", {}, show_version},
 };
@@ -32,7 +67,11 @@ std::size_t matches(const Command& command, std::span<const std::string> words) 
   const std::string_view first = command.name.substr(0, space);
   if (words.empty() || words[0] != first) return 0;
   if (space == std::string_view::npos) return 1;
-  return words.size() > 1 && words[1] == command.name.substr(space + 1) ? 2 : 0;
+  if (words.size() < 2) return 0;
+  std::string_view second = words[1];
+  if (second == "ls") second = "list";
+  if (second == "rm") second = "drop";
+  return second == command.name.substr(space + 1) ? 2 : 0;
 }
 
 const Command* find_command(std::span<const std::string> words) {
@@ -129,6 +168,10 @@ std::optional<int> run_command(std::span<char* const> arguments, const Environme
   } catch (const UsageError& error) {
     complain(err, error.what(), error.hint());
     code = CommandExit::kUsage;
+  } catch (const Interrupted&) {
+    code = CommandExit::kInterrupted;
+  } catch (const StartError& error) {
+    complain(err, error.what(), error.hint());
   } catch (const std::exception& error) {
     complain(err, error.what(), "");
   }

@@ -1,18 +1,15 @@
 #include "fs/command/output.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "fs/command/json.h"
 #include "fs/command/usage_error.h"
 
 namespace glancefs::fs {
 namespace {
-
-// So that the order of the columns is kept.
-using Json = nlohmann::ordered_json;
 
 std::string text_of(const Cell& cell) {
   struct Text {
@@ -21,6 +18,9 @@ std::string text_of(const Cell& cell) {
     std::string operator()(std::int64_t value) const { return fmt::format("{}", value); }
     std::string operator()(double value) const { return fmt::format("{:.1f}", value); }
     std::string operator()(const std::string& value) const { return value; }
+    std::string operator()(const std::vector<std::string>& values) const {
+      return fmt::format("{}", fmt::join(values, ","));
+    }
   };
   return std::visit(Text{}, cell);
 }
@@ -32,6 +32,7 @@ Json json_of(const Cell& cell) {
     Json operator()(std::int64_t value) const { return value; }
     Json operator()(double value) const { return value; }
     Json operator()(const std::string& value) const { return value; }
+    Json operator()(const std::vector<std::string>& values) const { return values; }
   };
   return std::visit(Value{}, cell);
 }
@@ -43,7 +44,7 @@ std::string dump(const Json& json) {
 
 std::string csv_field(const Cell& cell) {
   std::string text = text_of(cell);
-  if (!std::holds_alternative<std::string>(cell)) return text;
+  if (cell.index() < Cell(std::string()).index()) return text;  // neither text nor list
   for (std::size_t at = text.find('"'); at != std::string::npos; at = text.find('"', at + 2)) {
     text.insert(at, 1, '"');
   }
@@ -132,6 +133,25 @@ std::string value_text(const Listing& listing) {
 }
 
 }  // namespace
+
+Cell cell_of(const Json& value) {
+  if (value.is_null()) return {};
+  if (value.is_boolean()) return value.get<bool>();
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  if (value.is_number()) return value.get<double>();
+  if (value.is_string()) return value.get<std::string>();
+  const auto is_text = [](const Json& item) { return item.is_string(); };
+  if (value.is_array() && std::ranges::all_of(value, is_text)) {
+    return value.get<std::vector<std::string>>();
+  }
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Fields fields_of(const Json& object) {
+  Fields fields;
+  for (const auto& [key, value] : object.items()) fields.emplace_back(key, cell_of(value));
+  return fields;
+}
 
 Format format_called(std::string_view name) {
   if (name == "table") return Format::kTable;

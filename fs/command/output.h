@@ -10,9 +10,11 @@
 
 namespace glancefs::fs {
 
-/// One value. Absent ones are null in JSON and empty elsewhere. Texts may be strangers' words:
+/// One value. Absent ones are null in JSON and empty elsewhere; of a list there the items, with
+/// commas between them. Texts may be strangers' words:
 /// control characters are escaped in tables and values.
-using Cell = std::variant<std::monostate, bool, std::int64_t, double, std::string>;
+using Cell =
+    std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>>;
 
 enum class Format { kTable, kJson, kValue, kCsv };
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -14,6 +13,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "fs/mount/held_signals.h"
 
 namespace glancefs::fs {
 namespace {
@@ -29,34 +29,6 @@ void write_all(int fd, std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(done));
   }
 }
-
-/// The signals that end the waiting; blocked while this lives, so that they arrive as data.
-class HeldSignals {
- public:
-  HeldSignals() {
-    ::sigemptyset(&held_);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::sigaddset(&held_, signal);
-    ::sigprocmask(SIG_BLOCK, &held_, &before_);
-    arrivals_ = checked_fd(::signalfd(-1, &held_, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd");
-  }
-  HeldSignals(const HeldSignals&) = delete;
-  HeldSignals& operator=(const HeldSignals&) = delete;
-  ~HeldSignals() { release(); }
-
-  void release() {
-    if (!arrivals_) return;
-    // One that is left over would end us the moment it is let through.
-    signalfd_siginfo arrived{};
-    while (::read(arrivals_.get(), &arrived, sizeof arrived) > 0) continue;
-    arrivals_.reset();
-    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
-  }
-  int arrivals() const { return arrivals_.get(); }
-
- private:
-  sigset_t held_{}, before_{};
-  Fd arrivals_;
-};
 
 /// Waits for `first` (and `second`, unless -1) to become readable. 0: neither did in time.
 int wait_readable(int first, int second, SteadyTime deadline) {

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
@@ -40,6 +41,16 @@ std::string decode(std::string_view field) {
     }
   }
   return result;
+}
+
+/// The number behind the first `mark` in `text`; 0: there is none.
+unsigned number_after(std::string_view text, std::string_view mark) {
+  unsigned number = 0;
+  const std::size_t at = text.find(mark);
+  if (at == std::string_view::npos) return number;
+  text.remove_prefix(at + mark.size());
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
 }
 
 std::string content_of(const std::string& path) {
@@ -113,13 +124,24 @@ std::vector<MountEntry> parse_mountinfo(std::string_view text) {
     // ID PARENT DEVICE ROOT TARGET OPTIONS [TAG]... - TYPE SOURCE SUPER-OPTIONS
     std::istringstream fields(line);
     std::string word;
+    std::string device;
     std::string target;
-    for (int i = 0; i < 5; ++i) fields >> target;
+    fields >> word >> word >> device >> word >> target;
     while (fields >> word && word != "-") continue;
     std::string type;
     std::string source;
-    if (fields >> type >> source) mounts.push_back({decode(target), type, decode(source)});
+    if (!(fields >> type >> source)) continue;
+    MountEntry mount{.target = decode(target), .type = type, .source = decode(source)};
+    mount.minor = number_after(device, ":");
+    if (fields >> word) mount.owner = number_after("," + word, ",user_id=");
+    mounts.push_back(std::move(mount));
   }
+  return mounts;
+}
+
+std::vector<MountEntry> glancefs_mounts(const std::string& mountinfo) {
+  std::vector<MountEntry> mounts = parse_mountinfo(content_of(mountinfo));
+  std::erase_if(mounts, [](const MountEntry& mount) { return mount.type != kType; });
   return mounts;
 }
 

@@ -16,11 +16,17 @@ struct MountEntry {
   std::string target;  ///< decoded: \040 is a space
   std::string type;    ///< as in "fuse.glancefs"
   std::string source;
+  unsigned minor = 0;  ///< of its device number: the same for every bind mount of one mount
+  uid_t owner = 0;     ///< who mounted it, where it is a FUSE file system
 };
 
 /// The lines of a mountinfo file, in its order: of several on one target the last is on top.
 /// Lines that make no sense are left out.
 std::vector<MountEntry> parse_mountinfo(std::string_view text);
+
+/// The mounts of glancefs that this process sees, in the order in which they were made; of one that
+/// is there several times (a bind mount) all.
+std::vector<MountEntry> glancefs_mounts(const std::string& mountinfo = "/proc/self/mountinfo");
 
 /// Whether a fuse.conf lets users pass allow_other.
 bool allows_user_allow_other(std::string_view fuse_conf);

@@ -73,20 +73,6 @@ std::string text_of(const std::string& path) {
   return text.str();
 }
 
-// False: the daemon still runs.
-bool wait_for_end(const Fd& process, int seconds) {
-  pollfd end{.fd = process.get(), .events = POLLIN, .revents = 0};
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-  while (true) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
-    const int ended = ::poll(&end, 1, static_cast<int>(left.count()));
-    if (ended > 0) return true;
-    if (ended < 0 && errno != EINTR) throw_errno(errno, "poll");
-  }
-}
-
 // What the daemon has left in its journal, a line each.
 std::string left_over(const DaemonFacts& daemon) {
   std::string lines;
@@ -105,12 +91,8 @@ std::string left_over(const DaemonFacts& daemon) {
 }
 
 int wait_for_uploads(const std::string& program, const DaemonFacts& daemon, const Fd& process,
-                     bool anything_waits) {
-  if (anything_waits && ::isatty(STDERR_FILENO) == 1) {
-    std::cerr << fmt::format("{}: waiting for uploads, {} s at most\n", program,
-                             daemon.shutdown_seconds);
-  }
-  if (!wait_for_end(process, daemon.shutdown_seconds + kGraceSeconds)) {
+                     const EndWait& wait) {
+  if (!wait(process, daemon.shutdown_seconds + kGraceSeconds)) {
     throw StartError(ExitCode::kMountFailed,
                      fmt::format("the daemon (process {}) has not ended yet", daemon.process),
                      "it may still be uploading; what is written is safe in " + daemon.state);
@@ -147,6 +129,30 @@ DaemonFacts parse_daemon_facts(std::string_view status) {
   return facts;
 }
 
+bool wait_for_end(const Fd& process, int seconds) {
+  pollfd end{.fd = process.get(), .events = POLLIN, .revents = 0};
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  while (true) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    const int ended = ::poll(&end, 1, static_cast<int>(left.count()));
+    if (ended > 0) return true;
+    if (ended < 0 && errno != EINTR) throw_errno(errno, "poll");
+  }
+}
+
+int unmount(const Unmounting& wanted, const Environment& environment, const EndWait& wait) {
+  // Held from before unmounting, so that it cannot be another process of the same number.
+  const int id = wanted.daemon.process;
+  const Fd process(id > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, id, 0)) : -1);
+  const int flags = (wanted.lazy ? MNT_DETACH : 0) | (wanted.force ? MNT_FORCE : 0);
+  MountPoint(effective_user(environment)).unmount(wanted.target, flags);
+  // Without a daemon to be seen (another user's mount, say) there is nothing to wait for.
+  if (!process) return static_cast<int>(ExitCode::kSuccess);
+  return wait_for_uploads(wanted.program, wanted.daemon, process, wait);
+}
+
 bool is_unmount_helper(std::string_view program) { return program.starts_with("umount."); }
 
 int unmount(std::span<char* const> arguments, const Environment& environment,
@@ -155,18 +161,21 @@ int unmount(std::span<char* const> arguments, const Environment& environment,
   if (!request.mount_namespace.empty()) enter_mount_namespace(request.mount_namespace);
   const bool waits = !request.lazy && !request.force;
   const std::string control = request.target + "/.glancefs/";
-  const DaemonFacts daemon =
-      waits ? parse_daemon_facts(text_of(control + "status")) : DaemonFacts{};
+  const Unmounting wanted{
+      .program = program_name(arguments),
+      .target = request.target,
+      .lazy = request.lazy,
+      .force = request.force,
+      .daemon = waits ? parse_daemon_facts(text_of(control + "status")) : DaemonFacts{}};
   const bool anything_waits = waits && !text_of(control + "pending").empty();
-  // Held from before unmounting, so that it cannot be another process of the same number.
-  const Fd process(
-      daemon.process > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, daemon.process, 0)) : -1);
-  const int flags = (request.lazy ? MNT_DETACH : 0) | (request.force ? MNT_FORCE : 0);
-  MountPoint(effective_user(environment)).unmount(request.target, flags);
-  if (request.verbose) std::cout << fmt::format("{} unmounted\n", request.target);
-  // Without a daemon to be seen (another user's mount, say) there is nothing to wait for.
-  if (!process) return static_cast<int>(ExitCode::kSuccess);
-  return wait_for_uploads(program_name(arguments), daemon, process, anything_waits);
+  return unmount(wanted, environment, [&](const Fd& process, int seconds) {
+    if (request.verbose) std::cout << fmt::format("{} unmounted\n", request.target);
+    if (anything_waits && ::isatty(STDERR_FILENO) == 1) {
+      std::cerr << fmt::format("{}: waiting for uploads, {} s at most\n", wanted.program,
+                               wanted.daemon.shutdown_seconds);
+    }
+    return wait_for_end(process, seconds);
+  });
 }
 
 }  // namespace glancefs::fs

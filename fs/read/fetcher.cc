@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -367,16 +368,27 @@ std::optional<std::uint64_t> Fetcher::present(std::string_view image_id) const {
   return found->second->blocks.present();
 }
 
-std::string Fetcher::transfers() const {
+std::vector<Transfer> Fetcher::transfers() const {
   Lock lock(mutex_);
-  std::string text;
+  const Time now = std::chrono::steady_clock::now();
+  std::map<const ImageData*, Transfer> by_image;
   for (const auto& flight : flights_.running()) {
-    const client::Image& image = *flight->data->image;
-    text += log::printable(fmt::format(
-        "download {} {}: {} of {} bytes here, range to {}\n", image.id, image.name.value_or(""),
-        flight->data->blocks.present(), flight->data->blocks.size(), flight->end));
+    const ImageData& data = *flight->data;
+    auto [place, added] = by_image.try_emplace(&data);
+    Transfer& transfer = place->second;
+    if (added) {
+      transfer = download_of(*data.image, "reading");
+      transfer.bytes = data.blocks.present();
+      // Of the bytes that were wrong, and of the connections that brought nothing.
+      transfer.attempt = 1 + data.mismatches + data.stalls;
+    }
+    if (flight->first == Time{}) continue;
+    const auto rate = rate_of(flight->position - flight->first_position, now - flight->first);
+    if (rate) transfer.rate = transfer.rate.value_or(0) + *rate;
   }
-  return text;
+  std::vector<Transfer> transfers;
+  for (auto& [data, transfer] : by_image) transfers.push_back(std::move(transfer));
+  return transfers;
 }
 
 std::uint64_t Fetcher::fetched_bytes() const noexcept { return fetched_; }

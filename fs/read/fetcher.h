@@ -24,6 +24,7 @@
 #include "fs/read/rate_limit.h"
 #include "fs/read/sealer.h"
 #include "fs/read/verify.h"
+#include "fs/transfers.h"
 
 namespace glancefs::fs {
 
@@ -69,8 +70,8 @@ class Fetcher {
 
   /// Bytes of `image` that are here, without opening it; nullopt: it is not open, ask the cache.
   std::optional<std::uint64_t> present(std::string_view image_id) const;
-  /// One line for each download that runs.
-  std::string transfers() const;
+  /// The images of which downloads run.
+  std::vector<Transfer> transfers() const;
   std::uint64_t fetched_bytes() const noexcept;
 
  private:

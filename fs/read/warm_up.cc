@@ -72,6 +72,11 @@ bool WarmUp::has(std::string_view image_id) const {
   return queued(image_id);
 }
 
+std::vector<client::ImagePtr> WarmUp::images() const {
+  const Lock lock(mutex_);
+  return {queue_.begin(), queue_.end()};
+}
+
 bool WarmUp::queued(std::string_view image_id) const {
   return std::ranges::any_of(queue_,
                              [&](const client::ImagePtr& image) { return image->id == image_id; });

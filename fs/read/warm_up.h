@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/mutex.h"
 #include "client/images.h"
@@ -32,6 +33,8 @@ class WarmUp {
   void remove(std::string_view image_id);
   /// Whether it is queued or being fetched.
   bool has(std::string_view image_id) const;
+  /// All of them; the first is being fetched.
+  std::vector<client::ImagePtr> images() const;
 
  private:
   bool queued(std::string_view image_id) const REQUIRES(mutex_);

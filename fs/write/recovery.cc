@@ -58,8 +58,12 @@ std::optional<Recovery::File> Recovery::consider(std::unique_ptr<cache::Spool> s
   } else if (!unfinished && how_ == Recover::kAuto) {
     file.due = milliseconds(0);
   } else {
-    file.why_not = unfinished ? "the mount ended while this was being written; it may be half of it"
-                              : "kept by recover=keep";
+    file.why_not = "kept by recover=keep";
+    // Whoever kept it, or failed with it, has said why.
+    if (unfinished) file.why_not = record.error;
+    if (file.why_not.empty()) {
+      file.why_not = "the mount ended while this was being written; it may be half of it";
+    }
   }
   return file;
 }

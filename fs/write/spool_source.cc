@@ -12,6 +12,7 @@ SpoolSource::SpoolSource(Upload& upload, std::string algorithm)
       hasher_(cache::Hasher::create(algorithm_)) {}
 
 std::size_t SpoolSource::read(std::span<std::byte> into) {
+  if (position_ == 0) upload_.begin_sending();
   // The kernel may make the file longer meanwhile; what was promised is size_.
   into = into.first(std::min<std::uint64_t>(into.size(), size_ - position_));
   const std::size_t done = upload_.spool().read(position_, into);

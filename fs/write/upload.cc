@@ -338,6 +338,7 @@ void Upload::start() {
   torn_.reset();
   later_.clear();  // all that was set so far goes with this attempt
   sent_ = 0;
+  attempts_ = 0;
   import_news_.clear();
 }
 
@@ -391,8 +392,51 @@ void Upload::fail(const std::string& text) {
   }
 }
 
+// Not under the lock: whoever is told may be waiting for it.
+void Upload::end_attempt() {
+  std::stop_source attempt;
+  {
+    Lock lock(mutex_);
+    attempt = attempt_;
+  }
+  attempt.request_stop();
+}
+
+void Upload::cancel(const std::string& why, const std::stop_token& stop) {
+  const Waker waker(stop, mutex_, changed_);
+  if (state() != State::kUploading && has_writers())
+    throw_errno(EBUSY, "the file is being written");
+  end_attempt();
+  Lock lock(mutex_);
+  wait_for_upload(stop);
+  if (removed()) throw_errno(ESTALE, "the file has been removed");
+  attempt_ = {};
+  if (state_ == State::kDone) throw_errno(EPERM, "the image is complete: it had been sent already");
+  held_ = true;
+  record_.error = why;
+  record_.state = cache::SpoolState::kWriting;  // which no mount sends unasked
+  save();
+}
+
+std::stop_token Upload::cancelled() const {
+  Lock lock(mutex_);
+  return attempt_.get_token();
+}
+
+void Upload::begin_sending() noexcept {
+  sent_ = 0;
+  ++attempts_;
+  sending_since_ = std::chrono::steady_clock::now();
+}
+
+void Upload::forsake() noexcept {
+  removed_.request_stop();
+  end_attempt();
+}
+
 void Upload::remove(const std::stop_token& stop) {
   removed_.request_stop();
+  end_attempt();
   const Waker waker(stop, mutex_, changed_);
   Lock lock(mutex_);
   wait_for_upload(stop);
@@ -401,6 +445,7 @@ void Upload::remove(const std::stop_token& stop) {
 
 void Upload::drop() {
   removed_.request_stop();
+  end_attempt();
   Lock lock(mutex_);
   state_ = State::kFailed;
   spool_->discard();
@@ -458,24 +503,48 @@ void Upload::save() {
   if (!removed()) spool_->update(record_);
 }
 
+std::string_view Upload::state_word() const {
+  if (writers_ == 0 && is_local_name(record_.name)) return "stays here";
+  if (held_ || (torn_ && writers_ == 0)) {
+    return record_.state == cache::SpoolState::kWriting ? "unfinished" : "kept";
+  }
+  if (state_ == State::kUploading) return import_news_.empty() ? "uploading" : "importing";
+  if (state_ == State::kFailed) return "failed";
+  return state_ == State::kWriting && writers_ == 0 ? "waiting" : "being written";
+}
+
+// While it is to take another's place only its alias is sure to lead to it.
+std::string Upload::shown_name() const {
+  const std::string& name = record_.name;
+  return record_.directory + "/" + (record_.replaces.empty() ? name : alias_name(name, image_.id));
+}
+
 std::string Upload::describe() const {
   Lock lock(mutex_);
-  std::string_view word = "being written";
-  if (state_ == State::kUploading) word = import_news_.empty() ? "uploading" : "importing";
-  if (state_ == State::kFailed) word = "failed";
-  if (state_ == State::kWriting && writers_ == 0) word = "waiting";
-  if (held_ || (torn_ && writers_ == 0)) {
-    word = record_.state == cache::SpoolState::kWriting ? "unfinished" : "kept";
-  }
-  if (writers_ == 0 && is_local_name(record_.name)) word = "stays here";
   // One of them at most: an upload that runs has no error yet.
   const std::string& more = state_ == State::kUploading ? import_news_ : record_.error;
-  // While it is to take another's place only its alias is sure to lead to it.
   const std::string& old = record_.replaces;
-  const std::string name = old.empty() ? record_.name : alias_name(record_.name, image_.id);
   return log::printable(fmt::format(
-      "{}/{}  {}  {} of {} bytes sent{}{}{}{}", record_.directory, name, word, sent_.load(),
+      "{}  {}  {} of {} bytes sent{}{}{}{}", shown_name(), state_word(), sent_.load(),
       spool_->size(), old.empty() ? "" : "  in place of ", old, more.empty() ? "" : "  ", more));
+}
+
+Transfer Upload::transfer() const {
+  Lock lock(mutex_);
+  Transfer transfer{.direction = Transfer::Direction::kUpload,
+                    .id = image_.id,
+                    .file = shown_name(),
+                    .state = std::string(state_word()),
+                    .bytes = sent_,
+                    .size = spool_->size(),
+                    .rate = std::nullopt,
+                    .attempt = attempts_,
+                    .more = state_ == State::kUploading ? import_news_ : record_.error};
+  if (state_ == State::kUploading && import_news_.empty()) {
+    transfer.rate =
+        rate_of(transfer.bytes, std::chrono::steady_clock::now() - sending_since_.load());
+  }
+  return transfer;
 }
 
 }  // namespace glancefs::fs

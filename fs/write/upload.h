@@ -27,6 +27,7 @@
 #include "cache/spool.h"
 #include "client/images.h"
 #include "fs/filesystem.h"
+#include "fs/transfers.h"
 
 namespace glancefs::fs {
 
@@ -146,12 +147,18 @@ class Upload {
   /// system_error(ECANCELED) after `stop`.
   void remove(const std::stop_token& stop);
   /// The image it has become is gone; what may still be written is of no use.
-  void forsake() noexcept { removed_.request_stop(); }
+  void forsake() noexcept;
   bool removed() const noexcept { return removed_.stop_requested(); }
-  /// Tells a running upload to end.
-  std::stop_token cancelled() const noexcept { return removed_.get_token(); }
+  /// Ends an upload that runs, waits until that has ended, and keeps the file as hold() does, also
+  /// at the next mount. EBUSY: it is being written; EPERM: it has arrived. Throws
+  /// system_error(ECANCELED) after `stop`. Errors of the journal.
+  void cancel(const std::string& why, const std::stop_token& stop);
+  /// Tells a running upload, or the one that begins next, to end.
+  std::stop_token cancelled() const;
 
-  /// Bytes sent by the running upload.
+  /// The running upload begins to send from the first byte on.
+  void begin_sending() noexcept;
+  /// Bytes it has sent.
   void sent(std::uint64_t bytes) noexcept { sent_ = bytes; }
   std::uint64_t sent() const noexcept { return sent_; }
 
@@ -173,6 +180,8 @@ class Upload {
 
   /// One line for .glancefs/pending.
   std::string describe() const;
+  /// The same for `glancefs transfer list`.
+  Transfer transfer() const;
 
  private:
   static constexpr pid_t kNobody = -1;
@@ -191,11 +200,16 @@ class Upload {
   void check_whole() REQUIRES(mutex_);
   void start() REQUIRES(mutex_);
   void wait_for_upload(const std::stop_token& stop) REQUIRES(mutex_);
+  void end_attempt() EXCLUDES(mutex_);
+  std::string_view state_word() const REQUIRES(mutex_);
+  std::string shown_name() const REQUIRES(mutex_);
 
   const std::shared_ptr<cache::Spool> spool_;
   std::atomic<bool> found_;
   std::stop_source removed_;
   std::atomic<std::uint64_t> sent_{0};
+  std::atomic<unsigned> attempts_ = 0;  ///< of the running upload
+  std::atomic<std::chrono::steady_clock::time_point> sending_since_{};
   std::atomic<bool> shared_ = false, settling_ = false, named_ = false;
   std::atomic<pid_t> awaited_ = kNobody;
 
@@ -208,6 +222,8 @@ class Upload {
   std::optional<cache::SpoolVersion> seen_ GUARDED_BY(mutex_);
   std::optional<Torn> torn_ GUARDED_BY(mutex_);
   bool held_ GUARDED_BY(mutex_) = false;
+  /// Ends the upload that runs, or the next. Another one once that has been heard.
+  std::stop_source attempt_ GUARDED_BY(mutex_);
   unsigned writers_ GUARDED_BY(mutex_) = 0;
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
   std::string import_news_ GUARDED_BY(mutex_);

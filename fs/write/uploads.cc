@@ -152,6 +152,12 @@ void Uploads::hold(const std::shared_ptr<Upload>& upload, const std::string& why
   succession_.step_behind(*upload);
 }
 
+void Uploads::cancel(const std::shared_ptr<Upload>& upload, const std::stop_token& stop) {
+  upload->cancel("cancelled: user.glancefs.upload sends it, rm discards it", stop);
+  queue_.forget(upload);
+  succession_.step_behind(*upload);
+}
+
 void Uploads::move(const std::shared_ptr<Upload>& upload, const Upload::Place& place, bool whole) {
   upload->move(place, whole);
   tree_.put(std::make_shared<const client::Image>(upload->image()), upload);
@@ -374,6 +380,14 @@ std::string Uploads::pending() const {
   std::string text;
   for (const auto& upload : all()) text += upload->describe() + "\n";
   return text;
+}
+
+std::vector<Transfer> Uploads::transfers() const {
+  std::vector<Transfer> transfers;
+  for (const auto& upload : all()) {
+    if (!upload->is_local()) transfers.push_back(upload->transfer());
+  }
+  return transfers;
 }
 
 void Uploads::send(const std::shared_ptr<Upload>& upload) {

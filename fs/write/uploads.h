@@ -81,6 +81,8 @@ class Uploads {
   void release(const std::shared_ptr<Upload>& upload);
   /// Keeps it here until somebody asks for its upload or writes it again; see Upload::hold().
   void hold(const std::shared_ptr<Upload>& upload, const std::string& why);
+  /// Ends an upload that runs or waits and keeps the file, see Upload::cancel().
+  void cancel(const std::shared_ptr<Upload>& upload, const std::stop_token& stop);
   /// To another place, in the tree at once. EBUSY while an upload runs.
   void move(const std::shared_ptr<Upload>& upload, const Upload::Place& place, bool whole);
   /// After a move() that came to nothing. Trouble is logged.
@@ -102,6 +104,8 @@ class Uploads {
 
   /// One line for each file that is not at Glance yet.
   std::string pending() const;
+  /// The same of those that are not meant to stay on this machine.
+  std::vector<Transfer> transfers() const;
 
   /// How long a writer that has closed may still seem to be there: the kernel tells of a close(2)
   /// at once, but of the end of the open file when it gets round to it.

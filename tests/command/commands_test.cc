@@ -61,6 +61,14 @@ TEST_F(Commands, WrongUseEndsWithTwoAndSaysWhyFirst) {
   EXPECT_EQ(call({"help", "wat"}), 2);
 }
 
+TEST_F(Commands, ListAndDropHaveShortNames) {
+  EXPECT_EQ(call({"cache", "ls", "--help"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("glancefs cache list"));
+  EXPECT_EQ(call({"cache", "rm", "--help"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("glancefs cache drop"));
+  EXPECT_EQ(call({"cache", "wat"}), 2);
+}
+
 TEST_F(Commands, WhatIsNoCommandIsLeftToTheMount) {
   EXPECT_EQ(call({"mount", "/mnt"}), std::nullopt);
   EXPECT_EQ(call({"mycloud", "/mnt"}), std::nullopt);

@@ -34,13 +34,17 @@ TEST(Mountinfo, IsDecoded) {
       "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
       "nonsense\n"
       "99 22 0:50 / /mnt/my\\040images rw master:1 propagate_from:2 - fuse.glancefs a\\134b\\054 "
-      "rw\n"
+      "rw,user_id=1000,group_id=7\n"
       "98 22 0:49 / /x rw - tmpfs\n");
   ASSERT_EQ(mounts.size(), 2U);
   EXPECT_EQ(mounts[0].target, "/");
   EXPECT_EQ(mounts[1].target, "/mnt/my images");
   EXPECT_EQ(mounts[1].type, "fuse.glancefs");
   EXPECT_EQ(mounts[1].source, "a\\b,");
+  EXPECT_EQ(mounts[1].minor, 50U);
+  EXPECT_EQ(mounts[1].owner, 1000U);
+  EXPECT_EQ(mounts[0].minor, 1U);
+  EXPECT_EQ(mounts[0].owner, 0U);
 }
 
 TEST(FuseConf, OnlyALineOfItsOwnCounts) {

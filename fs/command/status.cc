@@ -1,0 +1,102 @@
+#include <array>
+#include <optional>
+
+#include "base/log.h"
+#include "fs/command/daemon.h"
+#include "fs/command/mount_commands.h"
+#include "fs/command/mounts.h"
+#include "fs/command/watch.h"
+#include "fs/mount/paths.h"
+
+namespace glancefs::fs {
+namespace {
+
+// What the daemon tells, after what the mount table does.
+constexpr std::array kColumns{"mount_point",
+                              "source",
+                              "state",
+                              "cloud",
+                              "endpoint",
+                              "region",
+                              "project_name",
+                              "project_id",
+                              "since",
+                              "token_expires_at",
+                              "images",
+                              "own_images",
+                              "own_bytes",
+                              "offers",
+                              "catalogue_age_seconds",
+                              "offline_since",
+                              "trouble",
+                              "cache_directory",
+                              "cache_bytes",
+                              "cache_limit",
+                              "cache_images",
+                              "cache_read_bytes",
+                              "cache_evicted_bytes",
+                              "fetched_bytes",
+                              "reads",
+                              "downloads",
+                              "uploads_pending",
+                              "process",
+                              "shutdown_seconds",
+                              "state_directory",
+                              "version"};
+// So many side by side nobody can read.
+const std::vector<std::string> kShortColumns{"mount_point", "cloud",  "project_name",    "region",
+                                             "state",       "images", "uploads_pending", "since"};
+
+Json with_mount(const MountEntry& mount, const Json& answer) {
+  Json status{{"mount_point", mount.target}, {"source", mount.source}};
+  for (const char* column : kColumns) {
+    if (!status.contains(column))
+      status[column] = answer.contains(column) ? answer[column] : Json();
+  }
+  return status;
+}
+
+Json status_of(const MountEntry& mount, const CommandCall& call, const Interrupt& interrupt) {
+  return with_mount(mount, Daemon(mount, call.environment, interrupt).ask("status"));
+}
+
+// One that does not answer is in the list all the same.
+Listing status_of_all(const CommandCall& call, const Interrupt& interrupt, bool& all_answered) {
+  Listing listing{.columns = {kColumns.begin(), kColumns.end()}, .rows = {}};
+  for (const MountEntry& mount : all_mounts()) {
+    Json status;
+    try {
+      status = status_of(mount, call, interrupt);
+    } catch (const DaemonError& error) {
+      all_answered = false;
+      status = with_mount(mount, {{"state", "unknown"}, {"trouble", error.what()}});
+      call.err << "glancefs: " << log::printable(error.what()) << "\n";
+    }
+    std::vector<Cell> row;
+    for (const Json& value : status) row.push_back(cell_of(value));
+    listing.rows.push_back(std::move(row));
+  }
+  return listing;
+}
+
+}  // namespace
+
+CommandExit show_status(const CommandCall& call) {
+  call.arguments.expect_positionals(0, 1, "glancefs status [DIR]");
+  const Interrupt interrupt;
+  OutputChoice choice = call.arguments.output();
+  const auto& words = call.arguments.positionals();
+  if (!words.empty()) {
+    const MountEntry mount = mount_of(absolute_path(words[0], call.directory));
+    show_or_watch(call, interrupt,
+                  [&] { return show_text(fields_of(status_of(mount, call, interrupt)), choice); });
+    return CommandExit::kDone;
+  }
+  if (choice.format == Format::kTable && choice.columns.empty()) choice.columns = kShortColumns;
+  bool all_answered = true;
+  show_or_watch(call, interrupt,
+                [&] { return list_text(status_of_all(call, interrupt, all_answered), choice); });
+  return all_answered ? CommandExit::kDone : CommandExit::kPartly;
+}
+
+}  // namespace glancefs::fs
