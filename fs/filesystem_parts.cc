@@ -83,6 +83,7 @@ Filesystem::Parts::Parts(Config given, client::Images& images, cache::Store& blo
   });
   control.add("transfers", [this] { return fetcher.transfers(); });
   control.add("pending", [this] { return uploads.pending() + web_imports.pending(); });
+  control.add("options", [this] { return config.options; });
   control.add("errors", [this] { return failures.text(); });
 }
 

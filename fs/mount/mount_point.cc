@@ -114,11 +114,16 @@ std::vector<MountEntry> parse_mountinfo(std::string_view text) {
     std::istringstream fields(line);
     std::string word;
     std::string target;
+    std::string flags;
     for (int i = 0; i < 5; ++i) fields >> target;
+    fields >> flags;
     while (fields >> word && word != "-") continue;
     std::string type;
     std::string source;
-    if (fields >> type >> source) mounts.push_back({decode(target), type, decode(source)});
+    std::string options;
+    if (!(fields >> type >> source)) continue;
+    fields >> options;
+    mounts.push_back({decode(target), type, decode(source), flags, decode(options)});
   }
   return mounts;
 }
@@ -187,6 +192,7 @@ std::optional<MountEntry> MountPoint::top_mount(const std::string& path) const {
 void MountPoint::unmount(const std::string& path, int flags) const {
   if (person_.uid == 0) {
     if (::umount2(path.c_str(), flags | UMOUNT_NOFOLLOW) == 0) return;
+    if (errno == EINVAL) unusable(path, "not mounted");
     unusable(path, fmt::format("cannot be unmounted: {}", std::generic_category().message(errno)));
   }
   const std::string program = fusermount();

@@ -19,6 +19,7 @@
 #include "fs/mount/command_line.h"
 #include "fs/mount/mount_point.h"
 #include "fs/mount/paths.h"
+#include "fs/mount/remount.h"
 #include "fs/mount/start_error.h"
 
 namespace glancefs::fs {
@@ -29,7 +30,7 @@ constexpr int kGraceSeconds = 15;
 
 struct Request {
   std::string target, mount_namespace;
-  bool lazy = false, force = false, verbose = false;
+  bool lazy = false, force = false, verbose = false, or_read_only = false;
 };
 
 Request parse(std::span<char* const> arguments, const std::string& directory) {
@@ -55,7 +56,8 @@ Request parse(std::span<char* const> arguments, const std::string& directory) {
       request.lazy |= letter == 'l';
       request.force |= letter == 'f';
       request.verbose |= letter == 'v';
-      // -n, -r and -c ask for nothing that would be done here.
+      request.or_read_only |= letter == 'r';
+      // -n and -c ask for nothing that would be done here.
       if (std::string_view("Ntlfvnrc").find(letter) == std::string_view::npos) {
         throw StartError(ExitCode::kUsage, fmt::format("unknown option -{}", letter));
       }
@@ -102,6 +104,22 @@ std::string left_over(const DaemonFacts& daemon) {
     log::debug("{}", error.what());
   }
   return lines;
+}
+
+// False: it is mounted still, but read-only, as umount -r wants where somebody uses it.
+bool unmount_or_remount(const Request& request, const MountPoint& place, int flags) {
+  try {
+    place.unmount(request.target, flags);
+    return true;
+  } catch (const StartError&) {
+    const auto entry = request.or_read_only ? place.top_mount(request.target) : std::nullopt;
+    if (!entry) throw;
+    Options options;
+    options.mount_point = request.target;
+    options.verbose = request.verbose;
+    remount(options, {{"ro", std::nullopt}}, place);
+    return false;
+  }
 }
 
 int wait_for_uploads(const std::string& program, const DaemonFacts& daemon, const Fd& process,
@@ -162,7 +180,9 @@ int unmount(std::span<char* const> arguments, const Environment& environment,
   const Fd process(
       daemon.process > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, daemon.process, 0)) : -1);
   const int flags = (request.lazy ? MNT_DETACH : 0) | (request.force ? MNT_FORCE : 0);
-  MountPoint(effective_user(environment)).unmount(request.target, flags);
+  if (!unmount_or_remount(request, MountPoint(effective_user(environment)), flags)) {
+    return static_cast<int>(ExitCode::kSuccess);
+  }
   if (request.verbose) std::cout << fmt::format("{} unmounted\n", request.target);
   // Without a daemon to be seen (another user's mount, say) there is nothing to wait for.
   if (!process) return static_cast<int>(ExitCode::kSuccess);
