@@ -177,6 +177,7 @@ void serve(const Setting& setting, Ready& ready) {
   const auto config_for = [&](const client::Identity& who) {
     return filesystem_config(options, setting.paths, setting.cloud, who);
   };
+  setting.manager.status("logging in to " + setting.cloud.label());
   const KnownLogin login = log_in_patiently(options, ready, [&] {
     return log_in(session, snapshots.get(), options.offline,
                   [&](const client::Identity& who) { return config_for(who).catalogue_key; });

@@ -104,6 +104,21 @@ TEST_F(SignalsAndSystemd, HangupDoesNotMakeSomebodyElseOfTheMount) {
   unmount();
 }
 
+// A terminal that is closed sends SIGHUP, too.
+TEST_F(SignalsAndSystemd, TheEndOfTheTerminalEndsWhatRunsOnIt) {
+  if (sh("command -v script").code != 0) GTEST_SKIP() << "script is not installed";
+  write_clouds(cloud_.demo().password);
+  Background terminal("exec script -qec 'exec " GLANCEFS_PROGRAM " mount --foreground -v dev " +
+                          mount_point_ + " -o log=" + log_ +
+                          ",log-level=info,cache-dir=" + (directory_ / "cache") +
+                          ",state-dir=" + (directory_ / "state") + "' /dev/null </dev/null",
+                      {{"OS_CLIENT_CONFIG_FILE", directory_ / "clouds.yaml"}});
+  ASSERT_TRUE(terminal.wait_for_output("mounted on")) << terminal.output();
+  terminal.signal(SIGKILL);
+  EXPECT_TRUE(log_says("is unmounted")) << read_file(log_);
+  EXPECT_NE(sh("mountpoint -q $M").code, 0);
+}
+
 TEST_F(SignalsAndSystemd, Usr1WritesTheStateToTheLog) {
   write_clouds(cloud_.demo().password);
   mount_cloud({{"OS_CLIENT_CONFIG_FILE", directory_ / "clouds.yaml"}}, ",upload-delay=1h");
@@ -127,6 +142,7 @@ TEST_P(Notified, SystemdHearsOfEachStep) {
   std::filesystem::rename(directory_ / "clouds.yaml", directory_ / "credentials/clouds.yaml");
   mount_cloud({{"NOTIFY_SOCKET", name}, {"CREDENTIALS_DIRECTORY", directory_ / "credentials"}},
               ",shutdown-timeout=7");
+  EXPECT_EQ(socket.next(), "STATUS=logging in to dev\n");
   EXPECT_EQ(socket.next(), "READY=1\nSTATUS=dev mounted on " + mount_point_ + "\n");
   daemon_->signal(SIGHUP);
   EXPECT_THAT(socket.next(),
