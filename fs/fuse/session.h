@@ -31,7 +31,7 @@ struct MountConfig {
 ///
 ///     FuseSession session(files, metadata, transfers, config);
 ///     session.mount();
-///     const Signals signals({.end = [&] { session.request_exit(); }});
+///     const Signals signals({.end = [&] { session.request_exit(); }, …});
 ///     session.run(ready);
 ///
 /// Has no threads but those of run(); everything that waits does so on the executors.

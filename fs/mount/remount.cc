@@ -99,6 +99,29 @@ void check_flags(const std::vector<OptionWord>& words, unsigned long present) {
   }
 }
 
+// The words that say something of ours.
+std::vector<OptionWord> compared_words(const std::vector<OptionWord>& words,
+                                       const std::vector<OptionWord>& shown) {
+  std::vector<OptionWord> compared;
+  std::ranges::copy_if(words, std::back_inserter(compared), [&](const OptionWord& word) {
+    if (word.name.starts_with("env.") || is_secret_option(word.name)) return false;
+    // The kernel also shows words that are no options of ours, such as seclabel.
+    return is_known(word.name) || !is_shown(shown, word);
+  });
+  return compared;
+}
+
+using Values = std::map<std::string, std::string>;
+
+void check_values(const Values& wanted, const Values& present,
+                  const std::vector<OptionWord>& shown) {
+  for (const auto& [name, value] : wanted) {
+    const auto found = present.find(name);
+    const std::string now = found != present.end() ? found->second : initial_value(name);
+    if (value != now && !is_shown(shown, shown_as(name, value))) cannot_change(name);
+  }
+}
+
 std::string control_text(const std::string& path) {
   std::ostringstream text;
   std::ifstream file(path);
@@ -136,26 +159,12 @@ int change_kernel(const std::string& directory, unsigned long flags) {
 RemountPlan plan_remount(const std::vector<OptionWord>& words, const MountEntry& entry,
                          std::string_view in_force) {
   const std::vector<OptionWord> shown = shown_words(entry);
-  RemountPlan plan{.read_only = std::ranges::find(shown, "ro", &OptionWord::name) != shown.end(),
-                   .flags = shown_flags(shown)};
-  std::vector<OptionWord> asked;
-  for (const OptionWord& word : words) {
-    if (word.name.starts_with("env.") || is_secret_option(word.name)) continue;
-    // The kernel also shows words that are no options of ours, such as seclabel.
-    if (is_known(word.name) || !is_shown(shown, word)) asked.push_back(word);
-  }
-  const Options wanted = parse_options(default_options(), asked, {}, "/").options;
+  RemountPlan plan{.read_only = is_shown(shown, {"ro", std::nullopt}), .flags = shown_flags(shown)};
+  const std::vector<OptionWord> asked = compared_words(words, shown);
+  Options wanted = parse_options(default_options(), asked, {}, "/").options;
+  if (const auto state = wanted.given.extract("ro")) plan.read_only = state.mapped() == "yes";
   check_flags(asked, plan.flags);
-  const auto present = read_options(in_force);
-  for (const auto& [name, value] : wanted.given) {
-    if (name == "ro") {
-      plan.read_only = value == "yes";
-      continue;
-    }
-    const auto found = present.find(name);
-    const std::string now = found != present.end() ? found->second : initial_value(name);
-    if (value != now && !is_shown(shown, shown_as(name, value))) cannot_change(name);
-  }
+  check_values(wanted.given, read_options(in_force), shown);
   if (plan.read_only) plan.flags |= MS_RDONLY;
   return plan;
 }

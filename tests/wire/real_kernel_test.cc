@@ -125,7 +125,8 @@ TEST_F(RealKernelTest, ExitUnmountsAlsoWhileAFileIsOpen) {
 
 TEST_F(RealKernelTest, SignalsEndTheLoop) {
   for (const int number : {SIGTERM, SIGINT}) {
-    const fs::Signals signals({.end = [this] { session->request_exit(); }});
+    const fs::Signals signals(
+        {.end = [this] { session->request_exit(); }, .reload = {}, .report = {}});
     ::raise(number);
     loop.join();
     session.reset();
