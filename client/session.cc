@@ -53,11 +53,11 @@ bool LoginError::is_outage() const noexcept {
 }
 
 Session::Session(Cloud cloud, Transport& transport, const Clock& clock, RetryPolicy retry)
-    : cloud_(std::move(cloud)),
-      transport_(transport),
+    : transport_(transport),
       clock_(clock),
       retry_(retry),
-      keeper_(clock, [this](const std::stop_token& stop) { return authenticate(stop); }) {}
+      keeper_(clock, [this](const std::stop_token& stop) { return authenticate(stop); }),
+      cloud_(std::make_shared<const Cloud>(std::move(cloud))) {}
 
 Session::~Session() = default;
 
@@ -70,23 +70,24 @@ void Session::log_in(std::stop_token stop) {
 void Session::check_endpoint(const std::stop_token& stop) {
   Request request{.url = "/v2/schemas/image", .headers = {}, .body = {}, .time_limit = {}};
   const std::string base = endpoint();
+  const auto cloud = this->cloud();
   try {
     const LoginPtr login = keeper_.peek();
     const Response answer = perform_once(request, Operation::kOther, login, nullptr, nullptr, stop);
     if (answer.status == 401 || answer.status == 403) {
       throw LoginError(EACCES, fmt::format("{}: the image service at {} does not accept the login: "
                                            "{} {}",
-                                           cloud_.label(), base, answer.status, reason(answer)));
+                                           cloud->label(), base, answer.status, reason(answer)));
     }
     const auto schema = parse_bounded(answer.body);
     if (answer.status != 200 || !schema || !member(*schema, "properties").is_object()) {
       throw LoginError(answer.status >= 500 ? EIO : EPROTO,
-                       fmt::format("{}: {} is not an image service: {} {}", cloud_.label(), base,
+                       fmt::format("{}: {} is not an image service: {} {}", cloud->label(), base,
                                    answer.status, reason(answer).substr(0, 80)),
                        "os-image-endpoint-override=URL replaces the catalogue's entry");
     }
   } catch (const HttpError& error) {
-    throw_unreachable(cloud_, base, error);
+    throw_unreachable(*cloud, base, error);
   }
 }
 
@@ -180,6 +181,11 @@ RetryPolicy Session::retry() const noexcept {
   return policy;
 }
 
+std::shared_ptr<const Cloud> Session::cloud() const {
+  const Lock lock(mutex_);
+  return cloud_;
+}
+
 std::string Session::endpoint() const {
   const Lock lock(mutex_);
   return endpoint_;
@@ -193,7 +199,7 @@ std::optional<std::chrono::system_clock::time_point> Session::expires() const {
 void Session::log_out() noexcept {
   try {
     const LoginPtr login = keeper_.peek();
-    if (login && login->ours) Keystone(cloud_, transport_).revoke(login->value, {});
+    if (login && login->ours) Keystone(*cloud(), transport_).revoke(login->value, {});
     keeper_.put(nullptr);
   } catch (const std::exception& error) {
     log::info("the token was not given back: {}", error.what());

@@ -72,7 +72,13 @@ class Session {
   Response call(Request request, Operation operation, bool repeatable, Source* source, Sink* sink,
                 std::stop_token stop);
 
-  const Cloud& cloud() const noexcept { return cloud_; }
+  /// Logs in by what `cloud` says now, as after a password or application credential was changed,
+  /// and goes on with that. One try. LoginError, also when that login would see other images than
+  /// the present one; that one then stays. How servers are reached and trusted is the transport's
+  /// and stays as it is.
+  void log_in_anew(Cloud cloud, const std::stop_token& stop);
+
+  std::shared_ptr<const Cloud> cloud() const;
   /// For callers who repeat by themselves, because they know better where to begin again.
   RetryPolicy retry() const noexcept;
   /// Where images are, without /v2: known after log_in().
@@ -101,12 +107,12 @@ class Session {
   LoginPtr present_login(Operation operation, const std::stop_token& stop);
   LoginPtr next_login(Operation operation, const LoginPtr& rejected, const std::stop_token& stop);
 
-  const Cloud cloud_;
   Transport& transport_;
   const Clock& clock_;
   const RetryPolicy retry_;
   TokenKeeper keeper_;
   mutable Mutex mutex_;
+  std::shared_ptr<const Cloud> cloud_ GUARDED_BY(mutex_);
   std::string endpoint_ GUARDED_BY(mutex_);
   std::optional<Identity> assumed_ GUARDED_BY(mutex_);
   /// The last exchange got no answer.

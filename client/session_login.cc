@@ -55,31 +55,32 @@ LoginPtr login_without_keystone(const Cloud& cloud) {
 }  // namespace
 
 bool Session::has_keystone() const {
-  return cloud_.auth_type != AuthType::kNone && cloud_.auth_type != AuthType::kAdminToken &&
-         cloud_.auth_type != AuthType::kHttpBasic;
+  const AuthType type = cloud()->auth_type;
+  return type != AuthType::kNone && type != AuthType::kAdminToken && type != AuthType::kHttpBasic;
 }
 
 LoginPtr Session::authenticate(const std::stop_token& stop) {
   if (has_keystone()) return login_with_token(stop);
   const Lock lock(mutex_);
-  endpoint_ = without_version(cloud_.endpoint_override);
-  return login_without_keystone(cloud_);
+  endpoint_ = without_version(cloud_->endpoint_override);
+  return login_without_keystone(*cloud_);
 }
 
 LoginPtr Session::login_with_token(const std::stop_token& stop) {
-  if (single_use(cloud_) && keeper_.peek()) {
+  const auto cloud = this->cloud();
+  if (single_use(*cloud) && keeper_.peek()) {
     throw LoginError(EACCES,
-                     cloud_.label() +
+                     cloud->label() +
                          ": the login has ended, and its one-time code cannot be used "
                          "again: mount again",
                      "an application credential lasts");
   }
   const bool settled = is_settled();
-  const bool choose = !settled && cloud_.endpoint_override.empty();
-  Keystone keystone(cloud_, transport_);
+  const bool choose = !settled && cloud->endpoint_override.empty();
+  Keystone keystone(*cloud, transport_);
   const Token token = keystone.log_in(choose, stop);
   if (token.project_id.empty()) {
-    throw LoginError(EINVAL, cloud_.label() + ": the login is not for a project",
+    throw LoginError(EINVAL, cloud->label() + ": the login is not for a project",
                      "os-project-name=NAME (OS_PROJECT_NAME) chooses one");
   }
   auto login = std::make_shared<Login>();
@@ -98,11 +99,11 @@ LoginPtr Session::login_with_token(const std::stop_token& stop) {
     login->expires_wall = clock_.wall() + *token.life;
   }
   if (!settled) {
-    const std::string chosen = choose ? choose_endpoint(cloud_, token.image_endpoints)
-                                      : without_version(cloud_.endpoint_override);
-    if (cloud_.auth_url.starts_with("https:") && chosen.starts_with("http:")) {
+    const std::string chosen = choose ? choose_endpoint(*cloud, token.image_endpoints)
+                                      : without_version(cloud->endpoint_override);
+    if (cloud->auth_url.starts_with("https:") && chosen.starts_with("http:")) {
       log::warning("{}: the image service at {} is not encrypted: the token is sent in clear",
-                   cloud_.label(), log::printable(chosen));
+                   cloud->label(), log::printable(chosen));
     }
     settle(*login, chosen);
   }
@@ -116,16 +117,18 @@ Identity Session::identity_of(const Login& login, std::string endpoint) const {
                .user_id = login.user_id,
                .roles = login.roles,
                .is_admin = login.admin};
-  if (cloud_.auth_type == AuthType::kHttpBasic) who.user_id = cloud_.user.name;
+  const auto cloud = this->cloud();
+  if (cloud->auth_type == AuthType::kHttpBasic) who.user_id = cloud->user.name;
   return who;
 }
 
 // What was assumed ends with the first login: from then on the endpoint is Keystone's word.
 void Session::settle(const Login& login, const std::string& endpoint) {
+  const Identity who = identity_of(login, endpoint);
   const Lock lock(mutex_);
-  if (assumed_ && !assumed_->sees_as(identity_of(login, endpoint))) {
+  if (assumed_ && !assumed_->sees_as(who)) {
     throw LoginError(EACCES,
-                     cloud_.label() +
+                     cloud_->label() +
                          ": the login is not for the project, user, roles and image service that "
                          "the mount began with: mount again");
   }
@@ -145,10 +148,31 @@ void Session::assume(const Identity& identity) {
 }
 
 Identity Session::identity() const {
-  const LoginPtr login = keeper_.peek();
+  if (const LoginPtr login = keeper_.peek()) return identity_of(*login, endpoint());
   const Lock lock(mutex_);
-  if (login) return identity_of(*login, endpoint_);
   return assumed_.value_or(Identity());
+}
+
+// A session of its own finds out, so that whatever goes wrong leaves this one as it is.
+void Session::log_in_anew(Cloud cloud, const std::stop_token& stop) {
+  Session next(std::move(cloud), transport_, clock_, retry_);
+  next.log_in(stop);
+  const Identity who = next.identity();
+  if (!identity().sees_as(who)) {
+    next.log_out();
+    throw LoginError(EACCES,
+                     next.cloud()->label() +
+                         ": the new login is not for the project, user, roles and image "
+                         "service that the mount began with",
+                     "unmount, then mount again");
+  }
+  {
+    const Lock lock(mutex_);
+    cloud_ = next.cloud();
+    assumed_.reset();
+    endpoint_ = who.endpoint;
+  }
+  keeper_.put(next.keeper_.peek());
 }
 
 bool Session::is_settled() const {

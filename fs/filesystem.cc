@@ -156,6 +156,11 @@ void Filesystem::allocate(Handle& handle, int mode, std::uint64_t offset, std::u
 
 void Filesystem::kernel_writes(Handle& handle) { Files::kernel_writes(handle); }
 
+std::string Filesystem::control_text(std::string_view name) const {
+  const NodeId node = parts_->control.find(name);
+  return parts_->control.is_file(node) ? parts_->control.text(node) : std::string();
+}
+
 void Filesystem::set_read_mode(std::string mode) {
   const Lock lock(parts_->read_mode_mutex);
   parts_->read_mode = std::move(mode);

@@ -24,6 +24,7 @@
 #include "client/images.h"
 #include "fs/attributes/xattr_list.h"
 #include "fs/read/verify.h"
+#include "fs/shared_flag.h"
 #include "fs/write/destination.h"
 #include "fs/write/disk_format.h"
 #include "fs/write/recover.h"
@@ -139,7 +140,8 @@ struct Config {
   std::string project_id;  ///< whose private and shared images are "ours"; empty: everybody's
   std::string project_name;
   bool is_admin = false;  ///< listings then hold other projects' images
-  bool read_only = false;
+  /// user.glancefs.read_only of the root changes it, for `mount -o remount`.
+  SharedFlag read_only = false;
   bool show_hidden = false;
   bool all_projects = false;  ///< show them under "projects"; needs is_admin
   /// The only visibilities that are shown; empty: all.
@@ -170,6 +172,7 @@ struct Config {
   /// failed upload is tried again.
   std::chrono::milliseconds upload_delay{5000}, upload_pause{1000};
   unsigned uploads = 4;  ///< at once
+  std::string options;   ///< the text of .glancefs/options
   /// For .glancefs/status, where umount.fuse.glancefs finds what it has to wait for.
   std::string state_directory;
   std::chrono::milliseconds shutdown_timeout{0};
@@ -245,6 +248,8 @@ class Filesystem {
   void drop_cached(NodeId node);
   /// Tells how complete images are read, for .glancefs/status: "by the kernel (passthrough)".
   void set_read_mode(std::string mode);
+  /// What a file of .glancefs says: "status", "transfers" … Empty: there is none of that name.
+  std::string control_text(std::string_view name) const;
   /// Whether flush() would upload now; if not, there is no need to call it.
   bool flush_uploads(const Handle& handle, Caller caller) const;
 

@@ -77,6 +77,7 @@ Filesystem::Parts::Parts(Config given, client::Images& images, cache::Store& blo
   control.add("transfers", [this] { return transfers_text(transfers()); });
   control.add("transfers.json", [this] { return transfers_json(transfers()); });
   control.add("pending", [this] { return uploads.pending() + web_imports.pending(); });
+  control.add("options", [this] { return config.options; });
   control.add("errors", [this] { return failures.text(); });
 }
 

@@ -26,6 +26,21 @@ glancefs_install_link(${GLANCEFS_MOUNT_HELPER_DIR} mount.glancefs)
 glancefs_install_link(${GLANCEFS_MOUNT_HELPER_DIR} mount.fuse.glancefs)
 glancefs_install_link(${GLANCEFS_MOUNT_HELPER_DIR} umount.fuse.glancefs)
 
+if(GLANCEFS_SYSTEMD_UNIT_DIR)
+  set(units ${CMAKE_SOURCE_DIR}/contrib/systemd)
+  file(READ ${units}/glancefs@.service unit)
+  string(REPLACE "/usr/bin/glancefs" "${CMAKE_INSTALL_FULL_BINDIR}/glancefs" unit "${unit}")
+  # As it is: configure_file() would take %i and @ for its own.
+  file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/glancefs@.service CONTENT "${unit}")
+  install(FILES ${CMAKE_BINARY_DIR}/glancefs@.service DESTINATION ${GLANCEFS_SYSTEMD_UNIT_DIR})
+  install(FILES ${units}/glancefs.sysusers DESTINATION ${GLANCEFS_SYSUSERS_DIR}
+          RENAME glancefs.conf)
+  install(FILES ${units}/glancefs.tmpfiles DESTINATION ${GLANCEFS_TMPFILES_DIR}
+          RENAME glancefs.conf)
+  install(FILES ${units}/mnt-images.mount ${units}/mnt-images.automount
+          DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+endif()
+
 find_program(SCDOC scdoc)
 if(SCDOC)
   set(page ${CMAKE_BINARY_DIR}/mount.glancefs.8)

@@ -1,11 +1,13 @@
 // mount.glancefs: from the command line to a mounted catalogue.
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <sstream>
 
 #include "cache/disk_store.h"
 #include "cache/private_directory.h"
@@ -16,18 +18,25 @@
 #include "client/session.h"
 #include "fs/catalogue/shown_part.h"
 #include "fs/command/commands.h"
+#include "fs/configuration.h"
 #include "fs/executor.h"
 #include "fs/filesystem.h"
+#include "fs/fuse/errands.h"
 #include "fs/fuse/session.h"
 #include "fs/fuse/shutdown.h"
 #include "fs/fuse/signals.h"
 #include "fs/mount/chosen_cloud.h"
 #include "fs/mount/command_line.h"
 #include "fs/mount/daemon.h"
+#include "fs/mount/handed_mount.h"
 #include "fs/mount/known_login.h"
 #include "fs/mount/mount_point.h"
 #include "fs/mount/paths.h"
+#include "fs/mount/patience.h"
 #include "fs/mount/process.h"
+#include "fs/mount/remount.h"
+#include "fs/mount/service_manager.h"
+#include "fs/mount/start_error.h"
 #include "fs/mount/unmount.h"
 #include "fs/mount/unmount_notice.h"
 #include "fs/service/requests.h"
@@ -42,31 +51,13 @@ namespace {
 constexpr std::size_t kMetadataThreads = 64;
 // Closes that wait for their upload; how many of those run is the option `uploads`.
 constexpr std::size_t kTransferThreads = 64;
+// What the end takes once the uploads are done.
+constexpr std::chrono::seconds kEndsWithin{15};
 
-client::TransportConfig transport_config(const Options& options, const client::Cloud& cloud,
-                                         const Environment& environment) {
-  client::TransportConfig config = client::transport_config(cloud, environment);
-  config.user_agent = "glancefs/" GLANCEFS_VERSION;
-  config.connect_timeout = options.connect_timeout;
-  config.silence_timeout = options.timeout;
-  return config;
-}
-
-std::string cache_directory(const Options& options, const Paths& paths) {
-  return options.cache_directory.empty() ? paths.cache : options.cache_directory;
-}
-
-cache::DiskStoreConfig store_config(const Options& options, const Paths& paths) {
-  const std::string directory = cache_directory(options, paths);
-  const std::uint64_t disk = filesystem_size(directory);
-  return {.directory = directory,
-          .limit = options.cache_size.of(disk),
-          .min_free = options.cache_min_free.of(disk)};
-}
-
-std::string state_directory(const Options& options, const Paths& paths) {
-  return options.state_directory.empty() ? paths.state : options.state_directory;
-}
+// The numbers of the errands.
+constexpr std::size_t kReload = 0;
+constexpr std::size_t kReport = 1;
+constexpr std::size_t kErrands = 2;
 
 // A mount can do without them.
 std::unique_ptr<cache::Snapshots> open_snapshots(const std::string& directory) {
@@ -78,77 +69,106 @@ std::unique_ptr<cache::Snapshots> open_snapshots(const std::string& directory) {
   }
 }
 
-Config filesystem_config(const Options& options, const Paths& paths, const client::Cloud& cloud,
-                         const client::Identity& who) {
-  Config config;
-  config.label = cloud.label();
-  config.endpoint = who.endpoint;
-  config.project_id = who.project_id;
-  config.project_name = who.project_name;
-  config.identity = config.endpoint + " " + config.project_id;
-  config.offline = options.offline;
-  config.is_admin = who.is_admin;
-  config.read_only = options.read_only;
-  config.show_hidden = options.hidden;
-  config.all_projects = options.all_projects;
-  config.visibilities = options.visibilities;
-  config.subdirectory = options.subdirectory;
-  config.allow_delete = options.removal;
-  config.replace = options.replace;
-  config.replaced = options.replaced;
-  config.xattrs = options.xattrs;
-  config.check_properties = options.check_properties;
-  config.fallback_format = {.disk_format = options.disk_format,
-                            .container_format = options.container_format};
-  config.uid = options.uid;
-  config.gid = options.gid;
-  config.umask = options.umask;
-  config.metadata_ttl = options.metadata_ttl;
-  config.connections = options.connections;
-  config.verify = options.verify;
-  config.memory_limit = options.memory_limit;
-  config.download_limit = options.download_limit;
-  config.direct_files = options.direct_files;
-  config.uploads = options.uploads;
-  config.upload_delay = options.upload_delay;
-  config.state_directory = state_directory(options, paths);
-  config.shutdown_timeout = options.shutdown_timeout;
-  config.recover = options.recover;
-  config.import_links = options.import_links;
-  config.upload_to = {.import = options.upload_by_import, .stores = options.stores};
-  // A part of the catalogue must not be taken for all of it.
-  if (const auto key = client::catalogue_key(cloud, who)) {
-    config.catalogue_key = *key + listed_part(config);
-  }
-  return config;
-}
+// What a mount is made of before there is a daemon.
+struct Setting {
+  const Options& options;
+  const Environment& environment;  ///< as it counts; holds secrets
+  const std::string& directory;    ///< where relative files start
+  const Person person;
+  const Paths paths;
+  const client::Cloud cloud;
+  const MountPoint place;
+  const std::string mount_point;
+  const int handed;  ///< the descriptor of a mount that is there already; -1: we mount
+  const ServiceManager manager;
+};
 
-std::string mount_source(const Options& options, const std::string& label) {
-  return options.source.empty() ? label : options.source;
-}
-
-MountConfig mount_config(const Options& options, const std::string& label,
-                         const std::string& mount_point) {
-  MountConfig config{.directory = mount_point,
-                     .source = mount_source(options, label),
+MountConfig mount_config(const Setting& setting) {
+  const Options& options = setting.options;
+  MountConfig config{.directory = setting.mount_point,
+                     .source = mount_source(options, setting.cloud.label()),
                      .flags = options.mount_flags,
                      .allow_other = options.allow_other,
+                     .auto_unmount = options.auto_unmount.value_or(setting.person.uid != 0),
                      .options = options.fuse_options,
                      .passthrough = options.passthrough};
   std::erase(config.options, "allow_other");
   return config;
 }
 
-ShutdownSteps shutdown_steps(Filesystem& files, FuseSession& fuse, const MountPoint& place,
-                             const std::string& mount_point) {
-  return {
-      .detach =
-          [&] {
-            place.unmount(mount_point, MNT_DETACH);
-            fuse.detached();
-          },
-      .finish_uploads = [&](auto until, const auto& stop) { files.finish_uploads(until, stop); },
-      .exit = [&] { fuse.request_exit(); }};
+std::string mounted_text(const Setting& setting) {
+  return setting.cloud.label() + " mounted on " + setting.mount_point;
+}
+
+ShutdownSteps shutdown_steps(const Setting& setting, Filesystem& files, FuseSession& fuse) {
+  return {.detach =
+              [&] {
+                if (setting.handed >= 0) return;  // who has mounted it unmounts
+                setting.place.unmount(setting.mount_point, MNT_DETACH);
+                fuse.detached();
+              },
+          .finish_uploads =
+              [&](auto until, const auto& stop) {
+                setting.manager.stopping("uploading what waits",
+                                         setting.options.shutdown_timeout + kEndsWithin);
+                files.finish_uploads(until, stop);
+              },
+          .exit = [&] { fuse.request_exit(); }};
+}
+
+// SIGHUP. What cannot be read again stays as it is.
+void reload(const Setting& setting, client::Session& session, const std::stop_token& stop) {
+  setting.manager.reloading();
+  std::string status = mounted_text(setting);
+  try {
+    open_log(setting.options, setting.paths);
+    session.log_in_anew(
+        load_chosen_cloud(setting.options, setting.environment, setting.person, setting.directory),
+        stop);
+    log::info("{}: logged in anew", setting.cloud.label());
+  } catch (...) {
+    const std::string why = failure_line(std::current_exception());
+    log::error("not reloaded: {}", why);
+    status += "; not reloaded: " + why;
+  }
+  setting.manager.ready(status);
+}
+
+// SIGUSR1. At a level that is logged unless somebody asked for silence.
+void report(const Filesystem& files) {
+  for (const std::string_view name : {"status", "transfers", "pending"}) {
+    std::istringstream lines(files.control_text(name));
+    for (std::string line; std::getline(lines, line);) log::warning("{}: {}", name, line);
+  }
+}
+
+// What SIGHUP and SIGUSR1 ask for. A hangup of the terminal that the daemon runs on is an end.
+Errands errands(const Setting& setting, client::Session& session, const Filesystem& files,
+                Shutdown& shutdown) {
+  const bool on_terminal = setting.options.foreground && ::isatty(STDERR_FILENO) == 1;
+  std::vector<Errands::Task> tasks(kErrands);
+  tasks[kReload] = [&, on_terminal](const std::stop_token& stop) {
+    if (on_terminal && ::isatty(STDERR_FILENO) == 0) return shutdown.signal();
+    reload(setting, session, stop);
+  };
+  tasks[kReport] = [&](const std::stop_token& /*stop*/) { report(files); };
+  return Errands(std::move(tasks));
+}
+
+void serve_mounted(const Setting& setting, client::Session& session, Filesystem& files,
+                   FuseSession& fuse, Ready& ready) {
+  const std::string text = mounted_text(setting);
+  Shutdown shutdown(setting.options.shutdown_timeout, shutdown_steps(setting, files, fuse));
+  Errands tasks = errands(setting, session, files, shutdown);
+  const Signals signals({.end = [&] { shutdown.signal(); },
+                         .reload = [&] { tasks.ask(kReload); },
+                         .report = [&] { tasks.ask(kReport); }});
+  fuse.run([&] {
+    ready.ready(setting.options.verbose ? text : "");
+    setting.manager.ready(text);
+    log::info("{}", text);
+  });
+  shutdown.finish();
 }
 
 // Without it the mount works, and only the commands have nobody to ask.
@@ -181,69 +201,86 @@ MountFacts mount_facts(const Options& options, const Paths& paths, const client:
 }
 
 // Builds the file system from the ground up, login first, and serves until it is unmounted.
-void serve(const Options& options, const Environment& environment, const Paths& paths,
-           const client::Cloud& cloud, const MountPoint& place, const std::string& mount_point,
-           Ready& ready) {
-  open_log(options, paths);
+void serve(const Setting& setting, Ready& ready) {
+  const Options& options = setting.options;
+  open_log(options, setting.paths);
   const Clock clock;
-  client::CurlTransport transport(transport_config(options, cloud, environment));
-  client::Session session(cloud, transport, clock);
-  const auto snapshots = open_snapshots(cache_directory(options, paths));
+  client::CurlTransport transport(transport_config(options, setting.cloud, setting.environment));
+  client::Session session(setting.cloud, transport, clock);
+  const std::string cache = cache_directory(options, setting.paths);
+  const auto snapshots = open_snapshots(cache);
   const auto config_for = [&](const client::Identity& who) {
-    return filesystem_config(options, paths, cloud, who);
+    return filesystem_config(options, setting.paths, setting.cloud, who);
   };
-  const KnownLogin login =
-      log_in(session, snapshots.get(), options.offline,
-             [&](const client::Identity& who) { return config_for(who).catalogue_key; });
+  setting.manager.status("logging in to " + setting.cloud.label());
+  const KnownLogin login = log_in_patiently(options, ready, [&] {
+    return log_in(session, snapshots.get(), options.offline,
+                  [&](const client::Identity& who) { return config_for(who).catalogue_key; });
+  });
   client::Glance images(session);
   const Config config = config_for(login.identity);
   check_shown_part(config);
   // Without the cloud the uploads themselves find out.
   if (!config.read_only && !login.offline) check_destination(config.upload_to, images, {});
-  const auto store = cache::open_disk_store(store_config(options, paths));
-  const auto spools = cache::open_spools(state_directory(options, paths), options.spool_size);
+  const auto store = cache::open_disk_store(store_config(options, setting.paths));
+  const auto spools =
+      cache::open_spools(state_directory(options, setting.paths), options.spool_size);
   Filesystem files(config, images, *store, *spools, snapshots.get());
   Executor metadata(kMetadataThreads);
   Executor transfers(kTransferThreads);
-  FuseSession fuse(files, metadata, transfers, mount_config(options, cloud.label(), mount_point));
-  fuse.mount();
-  const Requests requests(files, mount_facts(options, paths, session));
-  {
+  FuseSession fuse(files, metadata, transfers, mount_config(setting));
+  const Requests requests(files, mount_facts(options, setting.paths, session));
+  if (setting.handed >= 0) {
+    fuse.serve_on(Fd(setting.handed));
+    serve_mounted(setting, session, files, fuse, ready);
+  } else {
+    // While we waited for the network, another may have mounted it.
+    if (options.background) setting.place.check_directory(setting.mount_point, options.source);
+    fuse.mount();
     // To the end of the uploads: umount asks how they go.
-    const auto socket = open_socket(paths.runtime, requests, mount_point);
-    const UnmountNotice notice(mount_source(options, cloud.label()), mount_point);
-    Shutdown shutdown(options.shutdown_timeout, shutdown_steps(files, fuse, place, mount_point));
-    const ExitSignals signals([&] { shutdown.signal(); });
-    fuse.run([&] {
-      ready.ready(options.verbose ? cloud.label() + " mounted on " + mount_point : "");
-      log::info("{} mounted on {}", cloud.label(), mount_point);
-    });
-    shutdown.finish();
+    const auto socket = open_socket(setting.paths.runtime, requests, setting.mount_point);
+    const UnmountNotice notice(mount_source(options, setting.cloud.label()), setting.mount_point);
+    serve_mounted(setting, session, files, fuse, ready);
   }
-  log::info("{} is unmounted", mount_point);
+  log::info("{} is unmounted", setting.mount_point);
   session.log_out();
+}
+
+// The mount point as it is to be used. Says what the person should know of it.
+std::string checked_mount_point(const Options& options, const MountPoint& place) {
+  place.check_fuse(options);
+  const MountPoint::Checked checked = place.check_directory(options.mount_point, options.source);
+  for (const std::string& note : checked.notes) {
+    std::cerr << options.program << ": " << note << "\n";
+  }
+  return checked.path;
 }
 
 int mount(const Options& options, const Environment& inherited, const std::string& directory) {
   if (!options.mount_namespace.empty()) enter_mount_namespace(options.mount_namespace);
   const Environment environment = effective_environment(inherited, options);
   const Person person = effective_user(environment);
-  const Paths paths = default_paths(person, environment);
   const MountPoint place(person);
-  place.check_fuse(options);
-  const MountPoint::Checked checked = place.check_directory(options.mount_point, options.source);
-  for (const std::string& note : checked.notes) {
-    std::cerr << options.program << ": " << note << "\n";
-  }
-  const client::Cloud cloud = load_chosen_cloud(options, environment, person, directory);
+  const auto handed = handed_descriptor(options.mount_point);
+  const Setting setting{
+      .options = options,
+      .environment = environment,
+      .directory = directory,
+      .person = person,
+      .paths = default_paths(person, environment),
+      .cloud = load_chosen_cloud(options, environment, person, directory),
+      .place = place,
+      .mount_point = handed ? options.mount_point : checked_mount_point(options, place),
+      .handed = handed.value_or(-1),
+      // A daemon in the background is no service of the one that happens to call it.
+      .manager = ServiceManager(options.foreground ? environment : Environment())};
   settle_environment(options);
   const Startup startup{.program = options.program,
                         .foreground = options.foreground,
                         .limit = options.mount_timeout,
-                        .undo = [&] { place.clear_stale(checked.path); }};
-  return start(startup, [&](Ready& ready) {
-    serve(options, environment, paths, cloud, place, checked.path, ready);
-  });
+                        .handed = setting.handed,
+                        .undo = [&] { place.clear_stale(setting.mount_point); }};
+  return start(startup, [&](Ready& ready) { serve(setting, ready); });
 }
 
 int run(std::span<char*> arguments) {
@@ -268,6 +305,9 @@ int run(std::span<char*> arguments) {
       return 0;
     case Action::kVersion:
       std::cout << version_text();
+      return 0;
+    case Action::kRemount:
+      remount(command.options, command.words, MountPoint(effective_user(environment)));
       return 0;
     case Action::kDryRun:
       if (command.options.verbose) std::cout << dry_run_text(command.options) << "\n";

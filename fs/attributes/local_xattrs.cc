@@ -29,6 +29,7 @@ std::string cached_text(const CachedImage& image) {
 }  // namespace
 
 std::optional<std::string> LocalXattrs::get(NodeId node, std::string_view name) const {
+  if (name == "read_only" && node == kRootNode) return flag_text(config_.read_only);
   const std::optional<Node> known = tree_.node(node);
   if (name == "error") {
     auto reason = failures_.last(node);
@@ -89,12 +90,14 @@ void LocalXattrs::set(NodeId node, std::string_view name, std::string_view value
     checks_.forget();
     return catalogue_.refresh(std::move(stop));
   }
-  if (name != "prefetch" && name != "pin" && name != "upload") {
+  const bool switches = name == "read_only" && node == kRootNode;
+  if (name != "prefetch" && name != "pin" && name != "upload" && !switches) {
     throw_errno(EPERM, "this attribute only tells");
   }
   const auto truth = parse_truth(value);
   if (!truth) throw_errno(EINVAL, "expected 1 or 0");
   const bool wanted = std::get<bool>(*truth);
+  if (switches) return config_.read_only.set(wanted);
   if (name == "upload") {
     if (!wanted) throw_errno(EINVAL, "an upload is asked for with 1; rm ends it");
     return upload(node, std::move(stop));

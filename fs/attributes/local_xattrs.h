@@ -53,9 +53,10 @@ class LocalXattrs {
 
   /// nullopt: no such attribute, or the file has none.
   std::optional<std::string> get(NodeId node, std::string_view name) const;
-  /// EPERM (an attribute that only tells), EINVAL (neither yes nor no), ENOTSUP (the cache cannot),
-  /// for prefetch and pin the errors of open(2) for reading, for upload those of close(2) and EBUSY
-  /// (somebody writes, or it is under way), or those of WebImports::retry().
+  /// read_only of the root has the daemon refuse changes, or no longer; whether the kernel does is
+  /// another matter. EPERM (an attribute that only tells), EINVAL (neither yes nor no), ENOTSUP
+  /// (the cache cannot), for prefetch and pin the errors of open(2) for reading, for upload those
+  /// of close(2) and EBUSY (somebody writes, or it is under way), or those of WebImports::retry().
   void set(NodeId node, std::string_view name, std::string_view value, std::stop_token stop);
   /// Removing prefetch or pin is setting it to 0.
   void remove(NodeId node, std::string_view name, std::stop_token stop);

@@ -29,8 +29,7 @@ mode_t Stat::permissions(const Node& node) const {
 }
 
 Stat::Stat(const Config& config)
-    : read_only_(config.read_only),
-      all_projects_(config.all_projects || config.subdirectory.starts_with("projects/")),
+    : all_projects_(config.all_projects || config.subdirectory.starts_with("projects/")),
       is_admin_(config.is_admin),
       uid_(config.uid),
       gid_(config.gid),
@@ -41,7 +40,6 @@ Attributes Stat::base(NodeId node, mode_t mode) const {
   Attributes attributes;
   attributes.node = node;
   attributes.mode = mode & ~umask_;
-  if (read_only_) attributes.mode &= ~mode_t{0222};
   attributes.uid = uid_;
   attributes.gid = gid_;
   attributes.modified = attributes.changed = mounted_;

@@ -38,7 +38,6 @@ class Stat {
  private:
   Attributes base(NodeId node, mode_t mode) const;
   mode_t permissions(const Node& node) const;
-  const bool read_only_;
   const bool all_projects_;  ///< an administrator may change what belongs to others
   const bool is_admin_;
   const uid_t uid_;

@@ -10,13 +10,14 @@
 #include "base/mutex.h"
 #include "client/images.h"
 #include "fs/catalogue/tree.h"
+#include "fs/shared_flag.h"
 
 namespace glancefs::fs {
 
 struct OffersConfig {
   std::string project_id;                ///< ours, whose answers these are
   std::chrono::milliseconds ttl{30000};  ///< how long what Glance said of them counts
-  bool read_only = false;
+  SharedFlag read_only = false;
 };
 
 /// Thread-safe. `images` and `tree` must outlive it. Where the tree has no directory of offers, as

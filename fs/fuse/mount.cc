@@ -82,6 +82,7 @@ std::string libfuse_options(const MountConfig& config) {
     if (((config.flags | kAlways) & flag) != 0) list += fmt::format(",{}", word);
   }
   if (config.allow_other) list += ",allow_other";
+  if (config.auto_unmount) list += ",auto_unmount";
   for (const std::string& option : config.options) list += "," + escaped(option);
   return list;
 }

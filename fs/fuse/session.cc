@@ -125,8 +125,11 @@ FuseSession::~FuseSession() {
 
 void FuseSession::mount() {
   check_prerequisites(parts_->config);
-  const bool wanted = parts_->config.passthrough && ::geteuid() == 0;
-  if (!parts_->config.passthrough) parts_->shell.passthrough.refuse("switched off");
+  const MountConfig& config = parts_->config;
+  const bool wanted = config.passthrough && ::geteuid() == 0 && !config.auto_unmount;
+  if (!wanted && ::geteuid() == 0) {
+    parts_->shell.passthrough.refuse(config.passthrough ? "auto-unmount" : "switched off");
+  }
   if (wanted && !kLibfusePassesThrough && parts_->mount()) {
     return allow_read_ahead(parts_->config.directory);
   }

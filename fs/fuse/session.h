@@ -18,6 +18,9 @@ struct MountConfig {
   std::string source;       ///< the first column of findmnt(8)
   unsigned long flags = 0;  ///< MS_* of mount(2)
   bool allow_other = false;
+  /// Whether fusermount3 stays and unmounts when this process dies. Then the kernel cannot read by
+  /// itself: libfuse, which mounts through it, does not pass the connection on.
+  bool auto_unmount = false;
   /// More mount options, for libfuse and the kernel: "max_read=65536", "context=…".
   std::vector<std::string> options;
   /// Whether the kernel may read complete images by itself, where it can.
@@ -28,7 +31,7 @@ struct MountConfig {
 ///
 ///     FuseSession session(files, metadata, transfers, config);
 ///     session.mount();
-///     const ExitSignals signals([&] { session.request_exit(); });
+///     const Signals signals({.end = [&] { session.request_exit(); }, …});
 ///     session.run(ready);
 ///
 /// Has no threads but those of run(); everything that waits does so on the executors.

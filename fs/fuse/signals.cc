@@ -9,24 +9,32 @@
 namespace glancefs::fs {
 namespace {
 
-std::atomic<const std::function<void()>*> current{nullptr};
+std::atomic<const SignalActions*> current{nullptr};
 static_assert(decltype(current)::is_always_lock_free, "it is read in a signal handler");
 
-void on_exit_signal(int /*number*/) {
+const std::function<void()>& action_of(const SignalActions& actions, int number) {
+  if (number == SIGHUP) return actions.reload;
+  if (number == SIGUSR1) return actions.report;
+  return actions.end;
+}
+
+void on_signal(int number) {
   const int saved = errno;
-  if (const auto* call = current.load()) (*call)();
+  if (const SignalActions* actions = current.load()) action_of(*actions, number)();
   errno = saved;
 }
 
 }  // namespace
 
-ExitSignals::ExitSignals(std::function<void()> on_signal) : on_signal_(std::move(on_signal)) {
-  current = &on_signal_;
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) handle(number, on_exit_signal);
+Signals::Signals(SignalActions actions) : actions_(std::move(actions)) {
+  current = &actions_;
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
+    if (action_of(actions_, number)) handle(number, on_signal);
+  }
   handle(SIGPIPE, SIG_IGN);
 }
 
-ExitSignals::~ExitSignals() {
+Signals::~Signals() {
   while (count_ > 0) {
     const Saved& saved = saved_.at(--count_);
     ::sigaction(saved.number, &saved.action, nullptr);
@@ -34,7 +42,7 @@ ExitSignals::~ExitSignals() {
   current = nullptr;
 }
 
-void ExitSignals::handle(int number, void (*handler)(int)) {
+void Signals::handle(int number, void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;

@@ -1,4 +1,4 @@
-// SIGTERM, SIGINT and SIGHUP end the mount in good order.
+// What the daemon does on signals.
 #pragma once
 
 #include <array>
@@ -8,15 +8,22 @@
 
 namespace glancefs::fs {
 
-/// While it lives, each of SIGTERM, SIGINT and SIGHUP calls `on_signal`, which must be
-/// async-signal-safe, and SIGPIPE is ignored; the former dispositions come back afterwards. System
-/// calls that the signals interrupt are restarted. One at a time in a process.
-class ExitSignals {
+/// Each must be async-signal-safe; an empty one leaves its signal as it was.
+struct SignalActions {
+  std::function<void()> end;     ///< SIGTERM, SIGINT
+  std::function<void()> reload;  ///< SIGHUP
+  std::function<void()> report;  ///< SIGUSR1
+};
+
+/// While it lives, signals call their actions, and SIGPIPE is ignored; the former dispositions come
+/// back afterwards. System calls that the signals interrupt are restarted. One at a time in a
+/// process.
+class Signals {
  public:
-  explicit ExitSignals(std::function<void()> on_signal);
-  ~ExitSignals();
-  ExitSignals(const ExitSignals&) = delete;
-  ExitSignals& operator=(const ExitSignals&) = delete;
+  explicit Signals(SignalActions actions);
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
 
  private:
   struct Saved {
@@ -25,8 +32,8 @@ class ExitSignals {
   };
   void handle(int number, void (*handler)(int));
 
-  std::function<void()> on_signal_;
-  std::array<Saved, 4> saved_{};
+  const SignalActions actions_;
+  std::array<Saved, 5> saved_{};
   std::size_t count_ = 0;
 };
 

@@ -1,5 +1,9 @@
 #include "fs/mount/chosen_cloud.h"
 
+#include <unistd.h>
+
+#include <utility>
+
 namespace glancefs::fs {
 namespace {
 
@@ -11,6 +15,18 @@ void make_files_absolute(Environment& variables, const std::string& directory) {
     if (found == variables.end() || found->second.empty() || found->second.starts_with("~"))
       continue;
     found->second = absolute_path(found->second, directory);
+  }
+}
+
+// What LoadCredential= of a systemd unit copied for us, unless files are named.
+void take_credentials(Environment& variables, const Environment& environment, uid_t uid) {
+  std::string directory = own_directory(environment, "CREDENTIALS_DIRECTORY", uid);
+  if (directory.empty()) directory = own_directory(environment, "CREDENTIALS_DIRECTORY", 0);
+  if (directory.empty()) return;
+  for (const auto& [name, file] : {std::pair("OS_CLIENT_CONFIG_FILE", "/clouds.yaml"),
+                                   std::pair("OS_CLIENT_SECURE_FILE", "/secure.yaml")}) {
+    const std::string path = directory + file;
+    if (::access(path.c_str(), R_OK) == 0) variables.emplace(name, path);
   }
 }
 
@@ -26,6 +42,7 @@ client::CloudSources cloud_sources(const Options& options, const Environment& en
   for (const auto& [name, value] : environment) {
     if (name.starts_with("OS_")) sources.environment[name] = value;
   }
+  take_credentials(sources.environment, environment, person.uid);
   make_files_absolute(sources.environment, directory);
   make_files_absolute(sources.overrides, directory);
   const std::string config = own_directory(environment, "XDG_CONFIG_HOME", person.uid);

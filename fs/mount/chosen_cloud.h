@@ -10,8 +10,10 @@
 namespace glancefs::fs {
 
 /// What load_cloud() reads: the OS_* variables in effective_environment() and the mount options.
-/// Relative files among them become absolute. ./clouds.yaml counts only for a person in a shell:
-/// not for root, nor under mount(8), which run wherever somebody left a file.
+/// Relative files among them become absolute. clouds.yaml and secure.yaml in CREDENTIALS_DIRECTORY,
+/// as systemd hands them to a unit, count where no such file is named. ./clouds.yaml counts only
+/// for a person in a shell: not for root, nor under mount(8), which run wherever somebody left a
+/// file.
 client::CloudSources cloud_sources(const Options& options, const Environment& environment,
                                    const Person& person, const std::string& directory);
 

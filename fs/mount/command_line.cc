@@ -204,19 +204,26 @@ CommandLine parse_command_line(std::span<char*> arguments, const Environment& en
   const bool helper = is_mount_helper(program);
   auto rest = arguments.subspan(arguments.empty() ? 0 : 1);
   const std::string_view command = helper || rest.empty() ? "" : rest.front();
-  if (command == "help") return {Action::kHelp, {}, {}};
-  if (command == "version") return {Action::kVersion, {}, {}};
+  if (command == "help") return {Action::kHelp, {}, {}, {}};
+  if (command == "version") return {Action::kVersion, {}, {}, {}};
   const bool called_by_fuse = !helper && command != "mount";
   if (command == "mount") rest = rest.subspan(1);
 
   Draft draft = Reader(rest, helper).read();
-  if (draft.help) return {Action::kHelp, {}, {}};
-  if (draft.version) return {Action::kVersion, {}, {}};
+  if (draft.help) return {Action::kHelp, {}, {}, {}};
+  if (draft.version) return {Action::kVersion, {}, {}, {}};
   check_positionals(draft, program, called_by_fuse);
   if (called_by_fuse) drop_unasked_words(draft.words);
+  if (std::ranges::find(draft.words, "remount", &OptionWord::name) != draft.words.end()) {
+    // What the words mean shows only beside what is mounted.
+    const Action action = draft.dry_run ? Action::kDryRun : Action::kRemount;
+    return {action, base_options(program, draft, directory), std::move(draft.words), {}};
+  }
   ParsedOptions parsed =
       parse_options(base_options(program, draft, directory), draft.words, environment, directory);
-  return {draft.dry_run ? Action::kDryRun : Action::kMount, std::move(parsed.options),
+  return {draft.dry_run ? Action::kDryRun : Action::kMount,
+          std::move(parsed.options),
+          {},
           std::move(parsed.warnings)};
 }
 

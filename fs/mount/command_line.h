@@ -6,12 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "fs/mount/option_parser.h"
 #include "fs/mount/options.h"
 
 namespace glancefs::fs {
 
 enum class Action {
   kMount,
+  kRemount,  ///< change what is mounted: `mount -o remount`
   kDryRun,   ///< say what would be mounted, touch nothing: `mount -f`
   kHelp,     ///< print help_text() and end
   kVersion,  ///< print version_text() and end
@@ -19,7 +21,8 @@ enum class Action {
 
 struct CommandLine {
   Action action = Action::kMount;
-  Options options;  ///< of kMount and kDryRun
+  Options options;  ///< of kMount and kDryRun; of kRemount those of the command line only
+  std::vector<OptionWord> words;  ///< of kRemount: what its mount options said
   std::vector<std::string> warnings;
 };
 
@@ -29,7 +32,7 @@ struct CommandLine {
 /// `glancefs SOURCE DIR`, as mount.fuse3 calls it for the type fuse.glancefs.
 ///
 /// The values of secret options are overwritten in `arguments` before anything else happens.
-/// Relative paths start at `directory`. Throws StartError; its code is kUsage but for `remount`.
+/// Relative paths start at `directory`. Throws StartError (kUsage).
 CommandLine parse_command_line(std::span<char*> arguments, const Environment& environment,
                                const std::string& directory);
 

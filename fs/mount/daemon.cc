@@ -152,13 +152,17 @@ int await(const Startup& startup, Child& child, const HeldSignals& signals) {
   return pass_on(startup, child);
 }
 
-/// Leaves everything that belongs to the caller but 0–2 and `report`.
-void detach(int report) {
+/// Leaves everything that belongs to the caller but 0–2, `report` and `handed` (-1: none).
+void detach(int report, int handed) {
   ::setsid();
-  const auto kept = static_cast<unsigned>(report);
-  constexpr unsigned kFirst = STDERR_FILENO + 1;
-  if (kept > kFirst) ::close_range(kFirst, kept - 1, 0);
-  ::close_range(kept + 1, ~0U, 0);
+  unsigned first = STDERR_FILENO + 1;
+  for (const int fd : {std::min(report, handed), std::max(report, handed)}) {
+    const auto kept = static_cast<unsigned>(fd);
+    if (fd < 0 || kept < first) continue;
+    if (kept > first) ::close_range(first, kept - 1, 0);
+    first = kept + 1;
+  }
+  ::close_range(first, ~0U, 0);
   if (::chdir("/") != 0) throw_errno(errno, "/");
   // Logs, sockets and databases of a daemon with passwords are nobody else's business.
   ::umask(077);
@@ -166,23 +170,38 @@ void detach(int report) {
 
 }  // namespace
 
-void Ready::ready(const std::string& announcement) {
-  const std::string line = announcement.empty() ? "" : announcement + "\n";
+void Ready::tell(const std::string& text) {
+  told_ = true;
   if (!report_) {
-    print(line);
+    print(text);
   } else {
     // Before the report: whoever reads our output to its end may go on the moment the caller exits.
     const Fd null = checked_fd(::open("/dev/null", O_RDWR | O_CLOEXEC), "/dev/null");
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null.get(), fd);
-    write_all(report_.get(), std::string(1, '\0') + line);
+    write_all(report_.get(), std::string(1, '\0') + text);
     report_.reset();
   }
+}
+
+void Ready::ready(const std::string& announcement) {
   ready_ = true;
+  tell(announcement.empty() ? "" : announcement + "\n");
+}
+
+void Ready::let_go(const std::string& why) {
+  if (let_go_ || ready_) return;
+  let_go_ = true;
+  const bool background = bool(report_);
+  tell(fmt::format("{}: {}\n", program_, log::printable(why)));
+  told_ = background;  // in the foreground there still is somebody to tell
 }
 
 void Ready::report_failure(const Failure& failure) {
-  if (ready_) {
-    log::error("{}", failure.text);
+  if (told_) {
+    // Its lines as one.
+    std::string text = failure.text.substr(0, failure.text.find_last_not_of('\n') + 1);
+    std::ranges::replace(text, '\n', ';');
+    log::error("{}", text);
   } else if (!report_) {
     print(failure.text);
   } else {
@@ -193,7 +212,7 @@ void Ready::report_failure(const Failure& failure) {
 
 int Ready::serve(const Startup& startup, const std::function<void(Ready&)>& function) {
   try {
-    if (report_) detach(report_.get());
+    if (report_) detach(report_.get(), startup.handed);
     function(*this);
     return static_cast<int>(ExitCode::kSuccess);
   } catch (...) {
@@ -204,7 +223,7 @@ int Ready::serve(const Startup& startup, const std::function<void(Ready&)>& func
 }
 
 int start(const Startup& startup, const std::function<void(Ready&)>& serve) {
-  if (startup.foreground) return Ready(Fd()).serve(startup, serve);
+  if (startup.foreground) return Ready(Fd(), startup.program).serve(startup, serve);
 
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0)
@@ -218,7 +237,7 @@ int start(const Startup& startup, const std::function<void(Ready&)>& serve) {
   if (pid == 0) {
     reading.reset();
     signals.release();
-    return Ready(std::move(writing)).serve(startup, serve);
+    return Ready(std::move(writing), startup.program).serve(startup, serve);
   }
   writing.reset();
   Child child(pid, std::move(reading));

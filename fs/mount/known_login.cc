@@ -75,7 +75,8 @@ std::optional<Identity> kept(cache::Snapshots& snapshots, const client::Cloud& c
 
 KnownLogin log_in(client::Session& session, cache::Snapshots* snapshots, bool offline,
                   const std::function<std::string(const Identity&)>& catalogue_key) {
-  const client::Cloud& cloud = session.cloud();
+  const auto shared = session.cloud();
+  const client::Cloud& cloud = *shared;
   try {
     session.log_in({});
   } catch (const client::LoginError& error) {

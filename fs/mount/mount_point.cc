@@ -126,15 +126,21 @@ std::vector<MountEntry> parse_mountinfo(std::string_view text) {
     std::string word;
     std::string device;
     std::string target;
-    fields >> word >> word >> device >> word >> target;
+    std::string flags;
+    fields >> word >> word >> device >> word >> target >> flags;
     while (fields >> word && word != "-") continue;
     std::string type;
     std::string source;
+    std::string options;
     if (!(fields >> type >> source)) continue;
-    MountEntry mount{.target = decode(target), .type = type, .source = decode(source)};
-    mount.minor = number_after(device, ":");
-    if (fields >> word) mount.owner = number_after("," + word, ",user_id=");
-    mounts.push_back(std::move(mount));
+    fields >> options;
+    mounts.push_back({.target = decode(target),
+                      .type = type,
+                      .source = decode(source),
+                      .flags = flags,
+                      .options = decode(options),
+                      .minor = number_after(device, ":"),
+                      .owner = number_after("," + options, ",user_id=")});
   }
   return mounts;
 }
@@ -209,6 +215,7 @@ std::optional<MountEntry> MountPoint::top_mount(const std::string& path) const {
 void MountPoint::unmount(const std::string& path, int flags) const {
   if (person_.uid == 0) {
     if (::umount2(path.c_str(), flags | UMOUNT_NOFOLLOW) == 0) return;
+    if (errno == EINVAL) unusable(path, "not mounted");
     unusable(path, fmt::format("cannot be unmounted: {}", std::generic_category().message(errno)));
   }
   const std::string program = fusermount();

@@ -16,6 +16,8 @@ struct MountEntry {
   std::string target;  ///< decoded: \040 is a space
   std::string type;    ///< as in "fuse.glancefs"
   std::string source;
+  std::string flags;    ///< of this mount, "rw,nosuid,nodev"
+  std::string options;  ///< of the file system, "rw,user_id=0,group_id=0"
   unsigned minor = 0;  ///< of its device number: the same for every bind mount of one mount
   uid_t owner = 0;     ///< who mounted it, where it is a FUSE file system
 };
@@ -63,11 +65,13 @@ class MountPoint {
   /// have MNT_DETACH only. StartError with kMountFailed, also when it is busy.
   void unmount(const std::string& path, int flags) const;
 
+  /// What is mounted on `path` and can be seen there; nullopt: nothing.
+  std::optional<MountEntry> top_mount(const std::string& path) const;
+
   /// Lazily unmounts a glancefs whose daemon is gone; false: there is none at `path`.
   bool clear_stale(const std::string& path) const;
 
  private:
-  std::optional<MountEntry> top_mount(const std::string& path) const;
   std::string fusermount() const;
 
   const Person person_;

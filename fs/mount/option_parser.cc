@@ -78,6 +78,9 @@ class Parser {
 void Parser::apply(const Option& row, const std::string& value, std::string_view called) {
   try {
     row.apply(options_, row, value);
+    if (row.kind == OptionKind::kSecret) return;
+    const bool flag = row.kind == OptionKind::kFlag;
+    options_.given[std::string(row.name)] = flag ? (parse_flag(value) ? "yes" : "no") : value;
   } catch (const std::invalid_argument& e) {
     if (row.kind == OptionKind::kSecret) fail(called, e.what());
     fail(fmt::format("{}={}", called, value), e.what());
@@ -128,6 +131,7 @@ bool Parser::take_kernel_word(const OptionWord& word) {
     std::string name(known->name);
     std::ranges::replace(name, '-', '_');  // the kernel's spelling
     options_.fuse_options.push_back(word.value ? name + "=" + *word.value : name);
+    options_.given[std::string(known->name)] = word.value.value_or("yes");
   }
   return true;
 }
@@ -152,11 +156,7 @@ void Parser::unknown(const OptionWord& word) {
 
 void Parser::take(const OptionWord& word) {
   const std::string name = canonical_name(word.name);
-  if (word.name.starts_with(kEnvironmentPrefix) || is_for_others(name)) return;
-  if (name == "remount") {
-    throw StartError(ExitCode::kMountFailed, "options cannot be changed while mounted",
-                     "unmount, then mount again");
-  }
+  if (word.name.starts_with(kEnvironmentPrefix) || is_for_others(name) || name == "remount") return;
   if (take_kernel_word(word)) return;
   const OptionMatch match = find_option(name);
   if (match.option == nullptr) {

@@ -38,7 +38,8 @@ struct ParsedOptions {
 /// `base`, changed by the GLANCEFS_* variables of `environment` (env.* words count as such), then
 /// by `words` in their order, so that the later wins. Words for mount(8) and systemd are dropped;
 /// those for the kernel end in mount_flags and fuse_options. Relative paths start at `directory`.
-/// Throws StartError: kUsage for a word that is unknown or has a wrong value.
+/// `remount` means nothing here. Throws StartError: kUsage for a word that is unknown or has a
+/// wrong value.
 ParsedOptions parse_options(Options base, const std::vector<OptionWord>& words,
                             const Environment& environment, const std::string& directory);
 

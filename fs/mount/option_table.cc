@@ -87,6 +87,9 @@ constexpr std::array kTable{
   Option{kMount, kFlag, "ro", "", "no", "refuse every change", store<&Options::read_only, parse_flag>},
   Option{kMount, kFlag, "allow-other", "", "no", "let other users in; as a user this needs user_allow_other in /etc/fuse.conf", store<&Options::allow_other, parse_flag>},
   Option{kMount, kFlag, "offline", "", "no", "when the cloud does not answer, mount what was last seen of it", store<&Options::offline, parse_flag>},
+  Option{kMount, kFlag, "bg", "", "no", "when nobody answers at the start, go on trying in the background", store<&Options::background, parse_flag>},
+  Option{kMount, kValue, "retry", "MINUTES", "10000", "how long bg goes on trying", store<&Options::retry, parse_minutes>},
+  Option{kMount, kFlag, "auto-unmount", "", "", "unmount when the daemon dies (default: yes, but no for root)", store<&Options::auto_unmount, parse_flag>},
   Option{kMount, kValue, "mount-timeout", "TIME", "60s", "give up when the mount is not usable after this long in the background", store<&Options::mount_timeout, parse_timeout>},
   Option{kMount, kValue, "shutdown-timeout", "TIME", "60s", "after unmounting or SIGTERM, wait this long for uploads", store<&Options::shutdown_timeout, parse_duration>},
 
@@ -188,11 +191,11 @@ constexpr std::array kKernelWords{
     KernelWord{"rootcontext", true, 0, 0},
 };
 
-constexpr std::array<std::string_view, 22> kForOthers{
-    "defaults",   "auto",    "noauto",      "user",         "users",      "owner",
-    "group",      "-netdev", "nofail",      "relatime",     "norelatime", "lazytime",
-    "nolazytime", "atime",   "strictatime", "nonempty",     "user-id",    "group-id",
-    "rootmode",   "fd",      "comment",     "nostrictatime"};
+constexpr std::array<std::string_view, 23> kForOthers{
+    "defaults",   "auto",    "noauto",      "user",          "users",      "owner",
+    "group",      "-netdev", "nofail",      "relatime",      "norelatime", "lazytime",
+    "nolazytime", "atime",   "strictatime", "nonempty",      "user-id",    "group-id",
+    "rootmode",   "fd",      "comment",     "nostrictatime", "uhelper"};
 
 const Option* row_called(std::string_view name) {
   const auto* row = std::ranges::find(kTable, name, &Option::name);

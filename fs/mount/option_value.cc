@@ -139,6 +139,11 @@ std::chrono::milliseconds parse_duration(const std::string& word) {
   throw std::invalid_argument("expected a time such as 30s, 5m or 500ms");
 }
 
+std::chrono::milliseconds parse_minutes(const std::string& word) {
+  const auto parsed = quantity(word);
+  return parse_duration(parsed && parsed->unit.empty() ? word + "m" : word);
+}
+
 std::chrono::milliseconds parse_timeout(const std::string& word) {
   const auto time = parse_duration(word);
   if (time.count() == 0) throw std::invalid_argument("must be more than nothing");

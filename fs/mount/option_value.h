@@ -34,7 +34,9 @@ std::uint64_t parse_size(const std::string& word);
 std::uint64_t parse_memory(const std::string& word);
 /// "500ms", "30s", "5m", "2h", "1d"; a plain number is seconds. At most a year.
 std::chrono::milliseconds parse_duration(const std::string& word);
-/// The same, but not zero.
+/// The same, but a plain number is minutes, as in the NFS option of the name.
+std::chrono::milliseconds parse_minutes(const std::string& word);
+/// As parse_duration(), but not zero.
 std::chrono::milliseconds parse_timeout(const std::string& word);
 /// yes, true, on, 1; no, false, off, 0.
 bool parse_flag(const std::string& word);

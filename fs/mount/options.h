@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,10 @@ struct Options {
   bool sloppy = false;      ///< warn of unknown options instead of failing
 
   bool read_only = false;
+  bool background = false;  ///< while nobody answers at the start, go on trying in the background
+  std::chrono::milliseconds retry{};  ///< for so long
+  /// Whether the mount goes when the daemon dies. nullopt: for others than root.
+  std::optional<bool> auto_unmount;
   bool offline = false;  ///< mount the last catalogue when the cloud does not answer
   bool allow_other = false;
   uid_t uid = 0;     ///< owner of everything in the mount
@@ -87,6 +92,10 @@ struct Options {
   XattrList xattrs = XattrList::kAll;
   bool check_properties = false;              ///< by the site's definitions
   std::string disk_format, container_format;  ///< of files whose bytes say nothing
+
+  /// The words that decided the above, in canonical spelling and without secrets: what
+  /// `mount -o remount` is compared with. Options that are not here have their defaults.
+  std::map<std::string, std::string> given;
 
   bool insecure = false;  ///< do not check certificates
   /// The options os-* by the names of their OS_* variables. May hold secrets.

@@ -24,6 +24,11 @@ ExitCode code_of(int error) {
 
 }  // namespace
 
+std::string failure_line(const std::exception_ptr& error) {
+  const std::string text = describe_failure("", error).text;
+  return text.substr(2, text.find('\n') - 2);  // after ": "
+}
+
 Failure describe_failure(const std::string& program, const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);

@@ -46,4 +46,7 @@ struct Failure {
 /// clouds and texts of servers are strangers' words.
 Failure describe_failure(const std::string& program, const std::exception_ptr& error);
 
+/// The same in one line, without program and hint, for the log.
+std::string failure_line(const std::exception_ptr& error);
+
 }  // namespace glancefs::fs

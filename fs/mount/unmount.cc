@@ -19,6 +19,7 @@
 #include "fs/mount/command_line.h"
 #include "fs/mount/mount_point.h"
 #include "fs/mount/paths.h"
+#include "fs/mount/remount.h"
 #include "fs/mount/start_error.h"
 
 namespace glancefs::fs {
@@ -29,7 +30,7 @@ constexpr int kGraceSeconds = 15;
 
 struct Request {
   std::string target, mount_namespace;
-  bool lazy = false, force = false, verbose = false;
+  bool lazy = false, force = false, verbose = false, or_read_only = false;
 };
 
 Request parse(std::span<char* const> arguments, const std::string& directory) {
@@ -55,7 +56,8 @@ Request parse(std::span<char* const> arguments, const std::string& directory) {
       request.lazy |= letter == 'l';
       request.force |= letter == 'f';
       request.verbose |= letter == 'v';
-      // -n, -r and -c ask for nothing that would be done here.
+      request.or_read_only |= letter == 'r';
+      // -n and -c ask for nothing that would be done here.
       if (std::string_view("Ntlfvnrc").find(letter) == std::string_view::npos) {
         throw StartError(ExitCode::kUsage, fmt::format("unknown option -{}", letter));
       }
@@ -88,6 +90,17 @@ std::string left_over(const DaemonFacts& daemon) {
     log::debug("{}", error.what());
   }
   return lines;
+}
+
+// What somebody uses stays mounted, but read-only, if umount -r was asked for. False: it was not,
+// or the mount is gone.
+bool remount_instead(const Request& request, const MountPoint& place) {
+  if (!request.or_read_only || !place.top_mount(request.target)) return false;
+  Options options;
+  options.mount_point = request.target;
+  options.verbose = request.verbose;
+  remount(options, {{"ro", std::nullopt}}, place);
+  return true;
 }
 
 int wait_for_uploads(const std::string& program, const DaemonFacts& daemon, const Fd& process,
@@ -168,14 +181,20 @@ int unmount(std::span<char* const> arguments, const Environment& environment,
       .force = request.force,
       .daemon = waits ? parse_daemon_facts(text_of(control + "status")) : DaemonFacts{}};
   const bool anything_waits = waits && !text_of(control + "pending").empty();
-  return unmount(wanted, environment, [&](const Fd& process, int seconds) {
+  const auto wait = [&](const Fd& process, int seconds) {
     if (request.verbose) std::cout << fmt::format("{} unmounted\n", request.target);
     if (anything_waits && ::isatty(STDERR_FILENO) == 1) {
       std::cerr << fmt::format("{}: waiting for uploads, {} s at most\n", wanted.program,
                                wanted.daemon.shutdown_seconds);
     }
     return wait_for_end(process, seconds);
-  });
+  };
+  try {
+    return unmount(wanted, environment, wait);
+  } catch (const StartError&) {
+    if (!remount_instead(request, MountPoint(effective_user(environment)))) throw;
+    return static_cast<int>(ExitCode::kSuccess);
+  }
 }
 
 }  // namespace glancefs::fs

@@ -42,8 +42,9 @@ int unmount(const Unmounting& wanted, const Environment& environment, const EndW
 bool is_unmount_helper(std::string_view program);
 
 /// `umount.fuse.glancefs DIR [-l] [-f] [-n] [-r] [-v] [-c] [-t TYPE] [-N NAMESPACE]`, as umount(8)
-/// calls it. Lazily (-l) or by force (-f) it does not wait. Answers the exit code: 0, or 32 when
-/// something was not uploaded, which standard error then says line by line. Throws StartError.
+/// calls it. Lazily (-l) or by force (-f) it does not wait; with -r what is busy becomes read-only
+/// instead. Answers the exit code: 0, or 32 when something was not uploaded, which standard error
+/// then says line by line. Throws StartError.
 int unmount(std::span<char* const> arguments, const Environment& environment,
             const std::string& directory);
 

@@ -17,6 +17,7 @@
 #include "client/images.h"
 #include "fs/catalogue/tree.h"
 #include "fs/failures.h"
+#include "fs/shared_flag.h"
 #include "fs/write/import_watch.h"
 #include "fs/write/site_formats.h"
 #include "fs/write/web_download.h"
@@ -24,8 +25,8 @@
 namespace glancefs::fs {
 
 struct WebImportsConfig {
-  bool allowed = false;    ///< whether links begin imports
-  bool read_only = false;  ///< whether the mount is
+  bool allowed = false;          ///< whether links begin imports
+  SharedFlag read_only = false;  ///< whether the mount is
   std::vector<std::string>
       stores;  ///< where they go; empty: where the site keeps images by default
   ImportWatchConfig watch;

@@ -80,6 +80,36 @@ TEST_F(SessionTest, LogsInAndFindsTheEndpoint) {
             R"("scope":{"project":{"domain":{"id":"default"},"name":"demo"}}}})");
 }
 
+TEST_F(SessionTest, ANewLoginTakesThePlaceOfTheOld) {
+  session_.log_in({});
+  Cloud cloud = test::password_cloud();
+  cloud.password = "new-word";
+  session_.log_in_anew(cloud, {});
+  get();
+  EXPECT_EQ(*transport_.requests().back().headers.find("X-Auth-Token"), "t2");
+  EXPECT_EQ(session_.cloud()->password, "new-word") << "also for the renewals to come";
+}
+
+TEST_F(SessionTest, ANewLoginThatFailsChangesNothing) {
+  session_.log_in({});
+  keystone_ = [] { return answer(401, R"({"error":{"message":"no"}})"); };
+  Cloud cloud = test::password_cloud();
+  cloud.password = "wrong";
+  EXPECT_EQ(failure_of([&] { session_.log_in_anew(cloud, {}); }), EACCES);
+  get();
+  EXPECT_EQ(*transport_.requests().back().headers.find("X-Auth-Token"), "t1");
+  EXPECT_EQ(session_.cloud()->password, "secret-word");
+}
+
+TEST_F(SessionTest, ANewLoginMustSeeTheSame) {
+  session_.log_in({});
+  Cloud cloud = test::password_cloud();
+  cloud.endpoint_override = "https://elsewhere.example";
+  EXPECT_EQ(failure_of([&] { session_.log_in_anew(cloud, {}); }), EACCES);
+  EXPECT_THAT(what_, HasSubstr("the new login is not for the project"));
+  EXPECT_EQ(session_.endpoint(), "https://images.example/image");
+}
+
 TEST_F(SessionTest, EveryRequestIsMarked) {
   session_.log_in({});
   get();

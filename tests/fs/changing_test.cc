@@ -131,6 +131,21 @@ TEST_F(Changing, AReadOnlyMountChangesNothing) {
   EXPECT_EQ(errno_thrown([&] { set("user.glance.x", "1"); }), EROFS);
 }
 
+// As `mount -o remount` asks for it.
+TEST_F(Changing, AMountBecomesReadOnlyAndWritable) {
+  const auto switch_to = [&](const std::string& value) {
+    files().set_xattr(kRootNode, "user.glancefs.read_only", value, XattrMode::kSet, {});
+  };
+  switch_to("1");
+  EXPECT_EQ(files().xattr(kRootNode, "user.glancefs.read_only"), "1");
+  EXPECT_EQ(errno_thrown([&] { set("user.glance.x", "1"); }), EROFS);
+  EXPECT_EQ(files().find(private_, "a")->attributes.mode & 0777U, 0644U) << "as other file systems";
+  switch_to("0");
+  set("user.glance.x", "1");
+  EXPECT_EQ(files().xattr(node_, "user.glance.x"), "1");
+  EXPECT_EQ(files().xattr(node_, "user.glancefs.read_only"), std::nullopt);
+}
+
 TEST_F(Changing, TheFirstListingMustSucceed) {
   rig_.images.fail(Call::kList, std::make_exception_ptr(client::HttpError(
                                     client::Operation::kList, 403, "GET", "no", "req-1")));

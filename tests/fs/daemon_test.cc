@@ -137,6 +137,25 @@ TEST_F(DaemonTest, TheDaemonHasNothingOfTheCaller) {
   EXPECT_EQ(command.code(), 2);
 }
 
+TEST_F(DaemonTest, WhoIsLetGoReadsWhyAndTheDaemonGoesOn) {
+  const std::string log = file("log");
+  const Command command(startup(), [&](Ready& ready) {
+    log::open(log, log::Level::kWarning);
+    ready.let_go("nobody answers");
+    ready.let_go("and again");
+    throw StartError(ExitCode::kMountFailed, "in vain", "a hint");
+  });
+  EXPECT_EQ(command.output(), "mount.glancefs: nobody answers\n");
+  EXPECT_EQ(command.code(), 0);
+  std::string text;
+  for (int i = 0; i < 2000 && text.empty(); ++i) {
+    text = read_to_end(
+        checked_fd(::open(log.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600), log).get());
+    if (text.empty()) ::usleep(5000);
+  }
+  EXPECT_THAT(text, HasSubstr("mount.glancefs: in vain;  hint: a hint\n"));
+}
+
 TEST_F(DaemonTest, PassesOnReasonHintAndCode) {
   const Command command(startup(), [](Ready&) {
     throw client::LoginError(EACCES, "prod: login refused", "wrong password?");

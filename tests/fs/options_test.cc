@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 
 Options parse(std::string_view list, const Environment& environment = {}) {
   return parse_options(default_options(), split_options(list), environment, "/here").options;
@@ -261,13 +262,19 @@ TEST(ParseOptions, ExplainsMistakes) {
   EXPECT_THAT(error_of("os_pasword=geheim"), ::testing::Not(HasSubstr("geheim")));
 }
 
-TEST(ParseOptions, RemountIsRefusedAsAFailedMount) {
-  try {
-    parse("ro,remount");
-    FAIL();
-  } catch (const StartError& e) {
-    EXPECT_EQ(e.code(), ExitCode::kMountFailed);
-  }
+TEST(ParseOptions, WhatWasGivenIsKeptButNoSecret) {
+  const Options options =
+      parse("remount,rw,cache_dir=/a,nodelete,os-password=x,max_read=4096,noexec");
+  EXPECT_THAT(options.given, ::testing::ElementsAre(Pair("cache-dir", "/a"), Pair("delete", "no"),
+                                                    Pair("max-read", "4096"), Pair("ro", "no")));
+}
+
+TEST(ParseOptions, PatienceIsInMinutes) {
+  EXPECT_EQ(parse("bg,retry=2").retry, std::chrono::minutes(2));
+  EXPECT_EQ(parse("retry=5s").retry, std::chrono::seconds(5));
+  EXPECT_TRUE(parse("bg").background);
+  EXPECT_EQ(parse("").auto_unmount, std::nullopt);
+  EXPECT_EQ(parse("noauto_unmount").auto_unmount, false);
 }
 
 TEST(ParseOptions, SloppyWarnsOfUnknownWords) {
