@@ -21,16 +21,23 @@ client::CloudSources cloud_sources(const Options& options, const Environment& en
   client::CloudSources sources;
   sources.home = person.home;
   sources.overrides = options.cloud_overrides;
+  sources.configured = options.cloud_defaults;
   // mount(8) takes HOME away from its helpers; a shell never does.
   sources.current_directory = person.uid != 0 && environment.contains("HOME");
   for (const auto& [name, value] : environment) {
     if (name.starts_with("OS_")) sources.environment[name] = value;
   }
   make_files_absolute(sources.environment, directory);
-  make_files_absolute(sources.overrides, directory);
   const std::string config = own_directory(environment, "XDG_CONFIG_HOME", person.uid);
   if (!config.empty()) sources.environment["XDG_CONFIG_HOME"] = config;
   return sources;
+}
+
+client::CloudDescription describe_chosen_cloud(const Options& options,
+                                               const Environment& environment, const Person& person,
+                                               const std::string& directory) {
+  return client::describe_cloud(options.cloud,
+                                cloud_sources(options, environment, person, directory));
 }
 
 client::Cloud load_chosen_cloud(const Options& options, const Environment& environment,

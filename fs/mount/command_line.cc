@@ -178,7 +178,7 @@ void drop_unasked_words(std::vector<OptionWord>& words) {
 
 void check_positionals(const Draft& draft, const std::string& program, bool called_by_fuse) {
   const std::string usage = is_mount_helper(program) ? program + " [CLOUD] DIR [-o OPTIONS]"
-                                               : "glancefs mount [CLOUD] DIR [-o OPTIONS]";
+                                                     : "glancefs mount [CLOUD] DIR [-o OPTIONS]";
   const auto count = draft.positionals.size();
   if (called_by_fuse && count == 1) {
     const std::string& word = draft.positionals.front();
@@ -199,7 +199,7 @@ std::string program_name(std::span<char* const> arguments) {
 }
 
 CommandLine parse_command_line(std::span<char*> arguments, const Environment& environment,
-                               const std::string& directory) {
+                               const std::string& directory, const ConfigReader& read_config) {
   const std::string program = program_name(arguments);
   const bool helper = is_mount_helper(program);
   auto rest = arguments.subspan(arguments.empty() ? 0 : 1);
@@ -214,8 +214,8 @@ CommandLine parse_command_line(std::span<char*> arguments, const Environment& en
   if (draft.version) return {Action::kVersion, {}, {}};
   check_positionals(draft, program, called_by_fuse);
   if (called_by_fuse) drop_unasked_words(draft.words);
-  ParsedOptions parsed =
-      parse_options(base_options(program, draft, directory), draft.words, environment, directory);
+  ParsedOptions parsed = effective_options(base_options(program, draft, directory), draft.words,
+                                           environment, directory, read_config);
   return {draft.dry_run ? Action::kDryRun : Action::kMount, std::move(parsed.options),
           std::move(parsed.warnings)};
 }

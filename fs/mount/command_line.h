@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fs/mount/effective_options.h"
 #include "fs/mount/options.h"
 
 namespace glancefs::fs {
@@ -29,9 +30,11 @@ struct CommandLine {
 /// `glancefs SOURCE DIR`, as mount.fuse3 calls it for the type fuse.glancefs.
 ///
 /// The values of secret options are overwritten in `arguments` before anything else happens.
-/// Relative paths start at `directory`. Throws StartError; its code is kUsage but for `remount`.
+/// Relative paths start at `directory`. `read_config` is asked for the configuration files once it
+/// is known that there is something to mount; without it none count. Throws StartError; its code is
+/// kUsage but for `remount`.
 CommandLine parse_command_line(std::span<char*> arguments, const Environment& environment,
-                               const std::string& directory);
+                               const std::string& directory, const ConfigReader& read_config = {});
 
 /// The last part of argv[0], "glancefs" if there is none: begins every message.
 std::string program_name(std::span<char* const> arguments);
