@@ -216,6 +216,10 @@ std::string Cloud::label() const {
   return url.substr(host, url.find_first_of("/?#", host) - host);
 }
 
+std::vector<std::string> cloud_names(const CloudSources& sources) {
+  return names_in(read_cloud_files(sources).clouds);
+}
+
 CloudDescription describe_cloud(const std::string& name, const CloudSources& sources) {
   CloudSetting chosen = named_cloud(name, sources);
   const bool described =

@@ -103,6 +103,12 @@ struct CloudDescription {
 /// project_id.
 std::string setting_name(const std::string& variable);
 
+/// `true yes on 1` and `false no off 0` in any case; nullopt for anything else.
+std::optional<bool> truth_of(const std::string& word);
+
+/// The names of the clouds in clouds.yaml, sorted. Throws CloudError when it cannot be parsed.
+std::vector<std::string> cloud_names(const CloudSources& sources);
+
 /// The description of the cloud called `name`; empty: OS_CLOUD, else the OS_* variables, else what
 /// is configured, else the only cloud in clouds.yaml. Throws CloudError.
 CloudDescription describe_cloud(const std::string& name, const CloudSources& sources);

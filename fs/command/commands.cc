@@ -7,8 +7,12 @@
 #include <ostream>
 
 #include "base/log.h"
+#include "client/cloud.h"
+#include "fs/command/completion.h"
+#include "fs/command/config_show.h"
 #include "fs/command/usage_error.h"
 #include "fs/mount/command_line.h"
+#include "fs/mount/start_error.h"
 
 namespace glancefs::fs {
 namespace {
@@ -21,7 +25,14 @@ CommandExit show_version(const CommandCall& call) {
 
 CommandExit show_help(const CommandCall& call);
 
+constexpr std::array kShowConfigOptions{kMountOptionsOption, kFormatOption, kColumnOption};
+constexpr std::array kCompletionOptions{kCloudsOption};
+
 constexpr std::array kCommands{
+    Command{"completion", "bash|zsh|fish", "print a completion script for a shell",
+            kCompletionOptions, print_completion},
+    Command{"config show", "[CLOUD]", "show what every option is, and who says so",
+            kShowConfigOptions, show_config},
     Command{"help", "[COMMAND]", "show the commands, or the options of one", {}, show_help},
     Command{"version", "", "show the version", {}, show_version},
 };
@@ -93,12 +104,12 @@ CommandExit run(const Command& command, std::span<const std::string> words,
                       .err = err});
 }
 
+}  // namespace
+
 void complain(std::ostream& err, std::string_view what, std::string_view hint) {
   err << "glancefs: " << log::printable(std::string(what)) << "\n";
   if (!hint.empty()) err << "  hint: " << log::printable(std::string(hint)) << "\n";
 }
-
-}  // namespace
 
 std::span<const Command> commands() { return kCommands; }
 
@@ -129,6 +140,10 @@ std::optional<int> run_command(std::span<char* const> arguments, const Environme
   } catch (const UsageError& error) {
     complain(err, error.what(), error.hint());
     code = CommandExit::kUsage;
+  } catch (const StartError& error) {
+    complain(err, error.what(), error.hint());
+  } catch (const client::CloudError& error) {
+    complain(err, error.what(), error.hint());
   } catch (const std::exception& error) {
     complain(err, error.what(), "");
   }

@@ -101,7 +101,7 @@ constexpr std::array kTable{
   Option{kFiles, kFlag, "hidden", "", "no", "show images that are marked as hidden, too", store<&Options::hidden, parse_flag>},
   Option{kFiles, kFlag, "all-projects", "", "no", "show other projects' images under projects/; needs an administrator's login", store<&Options::all_projects, parse_flag>},
   Option{kFiles, kValue, "visibility", "WHICH", "", "the only images to show, as in public:private (default: all)", store<&Options::visibilities, parse_visibilities>, "public private shared community"},
-  Option{kFiles, kValue, "subdir", "DIR", "", "mount only this directory, such as public or projects/PROJECT", store<&Options::subdirectory, parse_subdirectory>},
+  Option{kFiles, kValue, "subdir", "DIR", "", "mount only this directory, such as public or projects/PROJECT", store<&Options::subdirectory, parse_subdirectory>, "public private shared community"},
   Option{kFiles, kValue, "xattrs", "WHICH", "all", "extended attributes that are listed: all, or settable for rsync -X", store<&Options::xattrs, parse_xattrs>, "all settable"},
   Option{kFiles, kValue, "properties", "HOW", "free", "values of properties: free, or checked against the site's metadata definitions", store<&Options::check_properties, parse_properties>, "free checked"},
   Option{kFiles, kValue, "disk-format", "NAME", "raw", "disk_format of new images whose bytes do not tell", store<&Options::disk_format, parse_format>},
