@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <utility>
 
 #include "base/log.h"
 #include "client/cloud_file.h"
-#include "client/cloud_login.h"
+#include "client/cloud_region.h"
 #include "client/cloud_settings.h"
 
 namespace glancefs::client {
@@ -102,66 +101,6 @@ std::string places(const CloudFiles& files) {
       places(files));
 }
 
-struct Region {
-  std::string name;
-  ConfigTree values;  ///< what is different there
-};
-
-std::optional<Region> region_in(const ConfigTree& item) {
-  if (item.text) return Region{*item.text, {}};
-  const ConfigTree* name = item.find("name");
-  const ConfigTree* values = item.find("values");
-  if (name == nullptr || !name->text) return std::nullopt;
-  return Region{*name->text, values == nullptr ? ConfigTree() : *values};
-}
-
-// The list of regions, or what region_name names: one, a list, or words between commas.
-std::vector<Region> regions_of(const ConfigTree& cloud) {
-  std::vector<Region> regions;
-  for (const char* key : {"regions", "region_name"}) {
-    const ConfigTree* found = cloud.find(key);
-    if (found == nullptr || !regions.empty()) continue;
-    for (const ConfigTree& item : found->list) {
-      if (auto region = region_in(item)) regions.push_back(*std::move(region));
-    }
-    for (std::string& word : words_of(found->text.value_or(""))) {
-      regions.push_back({std::move(word), {}});
-    }
-  }
-  return regions;
-}
-
-// `demanded` was asked for by a mount option, `wished` by a variable that may be meant for another
-// cloud.
-void choose_region(const std::string& name, ConfigTree& cloud, const std::string& demanded,
-                   const std::string& wished) {
-  const std::vector<Region> regions = regions_of(cloud);
-  if (regions.empty()) {
-    if (!wished.empty()) cloud.map["region_name"].text = wished;
-    return;
-  }
-  const auto named = [&](const std::string& region) {
-    return std::ranges::find(regions, region, &Region::name);
-  };
-  auto chosen = regions.begin();
-  if (const ConfigTree* own = cloud.find("region_name"); own != nullptr && own->text) {
-    if (const auto found = named(*own->text); found != regions.end()) chosen = found;
-  }
-  if (const auto found = named(wished); found != regions.end()) chosen = found;
-  if (!demanded.empty()) {
-    chosen = named(demanded);
-    if (chosen == regions.end()) {
-      std::vector<std::string> names;
-      names.reserve(regions.size());
-      for (const Region& region : regions) names.push_back(region.name);
-      throw CloudError(fmt::format("{}: region \"{}\" is not one of its regions (has: {})", name,
-                                   demanded, fmt::join(names, ", ")));
-    }
-  }
-  if (!chosen->values.map.empty()) merge(cloud, chosen->values);
-  cloud.map["region_name"] = {.text = chosen->name, .list = {}, .map = {}};
-}
-
 ConfigTree with_profile(const std::string& name, const ConfigTree& own, const CloudFiles& files) {
   const ConfigTree* profile = own.find("profile");
   if (profile == nullptr) profile = own.find("cloud");
@@ -189,31 +128,81 @@ void warn_of_ignored(const Settings& environment) {
   if (!names.empty()) log::info("a cloud was named, so these variables are ignored: {}", names);
 }
 
-Cloud cloud_from_file(const std::string& name, const CloudFiles& files,
-                      const CloudSources& sources) {
-  const ConfigTree* own = files.clouds.find(name);
-  if (own == nullptr) unknown_cloud(name, files);
-  ConfigTree tree = with_profile(name, with_plain_keys(*own), files);
-  choose_region(name, tree, value_of(sources.overrides, "OS_REGION_NAME"),
-                value_of(sources.environment, "OS_REGION_NAME"));
-  warn_of_ignored(settings_of(sources.environment));
-  Settings settings = settings_of(tree);
-  for (auto& [key, value] : settings_of(sources.overrides)) settings[key] = value;
-  return cloud_of(name, settings, sources.home);
+using Described = std::map<std::string, CloudSetting>;
+
+// Lays what somebody says of any service, or of the image service in particular, on what is known.
+void lay(Described& base, const Settings& over, SettingOrigin origin) {
+  for (const auto& [key, value] : over) {
+    // What clouds.yaml says of the image service alone would win otherwise.
+    if (key == "region_name" || key == "interface") base.erase("image_" + key);
+    base[key] = {.value = value, .origin = origin, .file = {}};
+  }
 }
 
-Cloud cloud_from_variables(const CloudSources& sources) {
-  Settings settings = settings_of(sources.environment);
-  for (auto& [key, value] : settings_of(sources.overrides)) settings[key] = value;
+// Which of the files has the last word on each setting of the cloud called `name`.
+Described settings_in_files(const std::string& name, const ConfigTree& tree,
+                            const CloudFiles& files) {
+  const auto said_in = [&](const ConfigTree& clouds) {
+    const ConfigTree* found = clouds.find(name);
+    return found == nullptr ? Settings() : settings_of(with_plain_keys(*found));
+  };
+  const Settings secret = said_in(files.secrets);
+  const Settings own = said_in(files.clouds);
+  Described described;
+  for (const auto& [key, value] : settings_of(tree)) {
+    const bool inherited = !own.contains(key) && !files.profiles_path.empty();
+    described[key] = {.value = value,
+                      .origin = SettingOrigin::kFile,
+                      .file = secret.contains(key) ? files.secrets_path
+                              : inherited          ? files.profiles_path
+                                                   : files.path};
+  }
+  return described;
+}
+
+CloudDescription from_file(const CloudSetting& name, const CloudFiles& files,
+                           const CloudSources& sources) {
+  const ConfigTree* own = files.clouds.find(name.value);
+  if (own == nullptr) unknown_cloud(name.value, files);
+  ConfigTree tree = with_profile(name.value, with_plain_keys(*own), files);
+  const std::string wished = value_of(sources.environment, "OS_REGION_NAME");
+  Settings configured = settings_of(sources.configured);
+  if (!wished.empty()) configured.erase("region_name");
+  std::string demanded = value_of(sources.overrides, "OS_REGION_NAME");
+  if (demanded.empty()) demanded = value_of(configured, "region_name");
+  choose_region(name.value, tree, demanded, wished);
+  warn_of_ignored(settings_of(sources.environment));
+  CloudDescription cloud{.name = name, .settings = settings_in_files(name.value, tree, files)};
+  const auto region = cloud.settings.find("region_name");
+  if (region != cloud.settings.end() && !wished.empty() && region->second.value == wished) {
+    region->second = {.value = wished, .origin = SettingOrigin::kVariable, .file = {}};
+  }
+  lay(cloud.settings, configured, SettingOrigin::kConfigured);
+  lay(cloud.settings, settings_of(sources.overrides), SettingOrigin::kOverride);
+  return cloud;
+}
+
+CloudDescription from_variables(const CloudSources& sources) {
+  CloudDescription cloud;
+  lay(cloud.settings, settings_of(sources.configured), SettingOrigin::kConfigured);
+  lay(cloud.settings, settings_of(sources.environment), SettingOrigin::kVariable);
+  lay(cloud.settings, settings_of(sources.overrides), SettingOrigin::kOverride);
   std::string name = value_of(sources.environment, "OS_CLOUD_NAME");
   if (name.empty()) name = kEnvironmentCloud;
-  return cloud_of(name, settings, sources.home);
+  cloud.name = {.value = name, .origin = SettingOrigin::kVariable, .file = {}};
+  return cloud;
 }
 
-std::string chosen_name(const std::string& name, const CloudSources& sources) {
-  if (!name.empty()) return name;
-  const std::string option = value_of(sources.overrides, "OS_CLOUD");
-  return option.empty() ? value_of(sources.environment, "OS_CLOUD") : option;
+// The cloud that somebody named; an empty value: nobody did.
+CloudSetting named_cloud(const std::string& name, const CloudSources& sources) {
+  if (!name.empty()) return {name, SettingOrigin::kOverride, {}};
+  std::string option = value_of(sources.overrides, "OS_CLOUD");
+  if (!option.empty()) return {option, SettingOrigin::kOverride, {}};
+  return {value_of(sources.environment, "OS_CLOUD"), SettingOrigin::kVariable, {}};
+}
+
+bool has_address(const std::map<std::string, std::string>& options) {
+  return !value_of(options, "OS_AUTH_URL").empty() || !value_of(options, "OS_ENDPOINT").empty();
 }
 
 }  // namespace
@@ -227,21 +216,37 @@ std::string Cloud::label() const {
   return url.substr(host, url.find_first_of("/?#", host) - host);
 }
 
-Cloud load_cloud(const std::string& name, const CloudSources& sources) {
-  const std::string chosen = chosen_name(name, sources);
-  const bool described = describes_cloud(settings_of(sources.environment)) ||
-                         !value_of(sources.overrides, "OS_AUTH_URL").empty() ||
-                         !value_of(sources.overrides, "OS_ENDPOINT").empty();
-  if (chosen.empty() && described) return cloud_from_variables(sources);
+std::vector<std::string> cloud_names(const CloudSources& sources) {
+  return names_in(read_cloud_files(sources).clouds);
+}
+
+CloudDescription describe_cloud(const std::string& name, const CloudSources& sources) {
+  CloudSetting chosen = named_cloud(name, sources);
+  const bool described =
+      describes_cloud(settings_of(sources.environment)) || has_address(sources.overrides);
+  if (chosen.value.empty() && described) return from_variables(sources);
+  if (chosen.value.empty()) {
+    chosen = {value_of(sources.configured, "OS_CLOUD"), SettingOrigin::kConfigured, {}};
+  }
+  if (chosen.value.empty() && has_address(sources.configured)) return from_variables(sources);
   const CloudFiles files = read_cloud_files(sources);
-  if (!chosen.empty()) {
-    if (chosen == kEnvironmentCloud && files.clouds.find(chosen) == nullptr && described) {
-      return cloud_from_variables(sources);
+  if (!chosen.value.empty()) {
+    if (chosen.value == kEnvironmentCloud && files.clouds.find(chosen.value) == nullptr &&
+        described) {
+      return from_variables(sources);
     }
-    return cloud_from_file(chosen, files, sources);
+    return from_file(chosen, files, sources);
   }
   if (files.clouds.map.size() != 1) nothing_chosen(files);
-  return cloud_from_file(files.clouds.map.begin()->first, files, sources);
+  return from_file({files.clouds.map.begin()->first, SettingOrigin::kFile, files.path}, files,
+                   sources);
+}
+
+Cloud load_cloud(const std::string& name, const CloudSources& sources) {
+  const CloudDescription cloud = describe_cloud(name, sources);
+  Settings settings;
+  for (const auto& [key, setting] : cloud.settings) settings[key] = setting.value;
+  return cloud_of(cloud.name.value, settings, sources.home);
 }
 
 }  // namespace glancefs::client

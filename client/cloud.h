@@ -76,12 +76,44 @@ struct CloudSources {
   bool current_directory = false;
   /// Mount options os-* in OS_* spelling; they win over everything.
   std::map<std::string, std::string> overrides;
+  /// What configuration files say of os-* options, in OS_* spelling: less than variables that
+  /// count, more than clouds.yaml.
+  std::map<std::string, std::string> configured;
   /// Instead of /etc/openstack and /etc/xdg/openstack, in tests.
   std::vector<std::string> system_directories{"/etc/xdg/openstack", "/etc/openstack"};
 };
 
-/// The cloud called `name`; empty: OS_CLOUD, else the OS_* variables, else the only cloud in
-/// clouds.yaml. Throws CloudError.
+/// Where a setting of a cloud comes from, the strongest first.
+enum class SettingOrigin { kOverride, kVariable, kConfigured, kFile };
+
+/// One setting. May hold a secret.
+struct CloudSetting {
+  std::string value;
+  SettingOrigin origin = SettingOrigin::kFile;
+  std::string file;  ///< of kFile: clouds.yaml, secure.yaml or clouds-public.yaml
+};
+
+/// What is known of a cloud before it is understood.
+struct CloudDescription {
+  CloudSetting name;                             ///< "envvars" when it comes from OS_*
+  std::map<std::string, CloudSetting> settings;  ///< by the names of clouds.yaml, old ones replaced
+};
+
+/// The name in CloudDescription::settings of what an OS_* variable sets: OS_TENANT_ID is
+/// project_id.
+std::string setting_name(const std::string& variable);
+
+/// `true yes on 1` and `false no off 0` in any case; nullopt for anything else.
+std::optional<bool> truth_of(const std::string& word);
+
+/// The names of the clouds in clouds.yaml, sorted. Throws CloudError when it cannot be parsed.
+std::vector<std::string> cloud_names(const CloudSources& sources);
+
+/// The description of the cloud called `name`; empty: OS_CLOUD, else the OS_* variables, else what
+/// is configured, else the only cloud in clouds.yaml. Throws CloudError.
+CloudDescription describe_cloud(const std::string& name, const CloudSources& sources);
+
+/// The cloud that describe_cloud() describes. Throws CloudError.
 Cloud load_cloud(const std::string& name, const CloudSources& sources);
 
 }  // namespace glancefs::client

@@ -193,12 +193,14 @@ CloudFiles read_cloud_files(const CloudSources& sources) {
       log::warning("{} can be read by everybody; chmod 600 it", file->path);
     }
     const ConfigTree tree = parse_config(file->text, file->path);
-    const ConfigTree& secrets = section(tree, "clouds");
-    if (!secrets.map.empty()) merge(files.clouds, secrets);
+    files.secrets = section(tree, "clouds");
+    files.secrets_path = file->path;
+    if (!files.secrets.map.empty()) merge(files.clouds, files.secrets);
     if (files.path.empty()) files.path = file->path;
   }
   if (const auto file =
           first_readable(candidates(sources, "clouds-public", "OS_CLIENT_VENDOR_FILE"), nullptr)) {
+    files.profiles_path = file->path;
     files.profiles = section(parse_config(file->text, file->path), "public-clouds");
   }
   return files;

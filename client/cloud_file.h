@@ -33,10 +33,12 @@ ConfigTree parse_config(const std::string& text, const std::string& source);
 
 /// The configuration files that count, read and merged.
 struct CloudFiles {
-  ConfigTree clouds;                  ///< by name: clouds.* with secure.* on top
-  ConfigTree profiles;                ///< by name: clouds-public.*
-  std::string path;                   ///< of clouds.*; empty: there is none
-  std::vector<std::string> searched;  ///< "PATH: not found" or "PATH: why it cannot be read"
+  ConfigTree clouds;                        ///< by name: clouds.* with secure.* on top
+  ConfigTree profiles;                      ///< by name: clouds-public.*
+  ConfigTree secrets;                       ///< what secure.* adds
+  std::string path;                         ///< of clouds.*; empty: there is none
+  std::string secrets_path, profiles_path;  ///< the same of the other two
+  std::vector<std::string> searched;        ///< "PATH: not found" or "PATH: why it cannot be read"
 };
 
 /// Looks where `sources` says: of clouds.*, of secure.* and of clouds-public.* the first that can

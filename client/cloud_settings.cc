@@ -11,6 +11,8 @@
 namespace glancefs::client {
 namespace {
 
+constexpr std::string_view kPrefix = "OS_";
+
 std::string lowered(std::string text) {
   for (char& c : text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
@@ -130,12 +132,14 @@ Settings settings_of(const ConfigTree& cloud) {
   return settings;
 }
 
+std::string setting_name(const std::string& variable) {
+  return current_name(lowered(variable.substr(kPrefix.size())));
+}
+
 Settings settings_of(const std::map<std::string, std::string>& variables) {
-  constexpr std::string_view kPrefix = "OS_";
   Settings settings;
   for (const auto& [name, value] : variables) {
-    if (!name.starts_with(kPrefix) || value.empty()) continue;
-    settings[current_name(lowered(name.substr(kPrefix.size())))] = value;
+    if (name.starts_with(kPrefix) && !value.empty()) settings[setting_name(name)] = value;
   }
   return settings;
 }

@@ -20,9 +20,6 @@ Settings settings_of(const ConfigTree& cloud);
 /// The settings in variables: OS_PROJECT_NAME is project_name.
 Settings settings_of(const std::map<std::string, std::string>& variables);
 
-/// `true yes on 1` and `false no off 0` in any case; nullopt for anything else.
-std::optional<bool> truth_of(const std::string& word);
-
 /// The cloud that `settings` describe. `home` is what ~ stands for. Throws CloudError for what is
 /// missing, contradictory or not supported.
 Cloud cloud_of(const std::string& name, const Settings& settings, const std::string& home);

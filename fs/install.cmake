@@ -41,12 +41,44 @@ if(GLANCEFS_SYSTEMD_UNIT_DIR)
           DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 endif()
 
+# The completions are what the program itself prints. A cross-built one cannot be run, and a packager
+# who builds so prints them elsewhere.
+if(NOT CMAKE_CROSSCOMPILING)
+  set(completions ${CMAKE_BINARY_DIR}/completions)
+  foreach(shell bash zsh fish)
+    add_custom_command(OUTPUT ${completions}/${shell}
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${completions}
+      COMMAND sh -c "'$<TARGET_FILE:glancefs>' completion ${shell} > '${completions}/${shell}'"
+      DEPENDS glancefs VERBATIM)
+  endforeach()
+  add_custom_target(completions ALL
+    DEPENDS ${completions}/bash ${completions}/zsh ${completions}/fish)
+  set(share ${CMAKE_INSTALL_DATADIR})
+  foreach(program glancefs mount.glancefs)
+    install(FILES ${completions}/bash RENAME ${program}
+            DESTINATION ${share}/bash-completion/completions)
+  endforeach()
+  # Where packages of Debian put theirs; zsh built from source looks in site-functions.
+  set(GLANCEFS_ZSH_DIR ${share}/zsh/vendor-completions CACHE STRING "Where zsh looks for completions")
+  install(FILES ${completions}/zsh RENAME _glancefs DESTINATION ${GLANCEFS_ZSH_DIR})
+  # fish looks for a file of the name of each program.
+  foreach(program glancefs mount.glancefs)
+    install(FILES ${completions}/fish RENAME ${program}.fish
+            DESTINATION ${share}/fish/vendor_completions.d)
+  endforeach()
+endif()
+
 find_program(SCDOC scdoc)
 if(SCDOC)
-  set(page ${CMAKE_BINARY_DIR}/mount.glancefs.8)
-  add_custom_command(OUTPUT ${page}
-    COMMAND sh -c "${SCDOC} < '${CMAKE_SOURCE_DIR}/doc/man/mount.glancefs.8.scd' > '${page}'"
-    DEPENDS ${CMAKE_SOURCE_DIR}/doc/man/mount.glancefs.8.scd VERBATIM)
-  add_custom_target(manual ALL DEPENDS ${page})
-  install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+  foreach(page glancefs.1 glancefs.conf.5 glancefs-xattr.7 mount.glancefs.8)
+    set(source ${CMAKE_SOURCE_DIR}/doc/man/${page}.scd)
+    set(made ${CMAKE_BINARY_DIR}/${page})
+    add_custom_command(OUTPUT ${made} COMMAND sh -c "${SCDOC} < '${source}' > '${made}'"
+      DEPENDS ${source} VERBATIM)
+    cmake_path(GET page EXTENSION LAST_ONLY section)
+    string(SUBSTRING ${section} 1 1 section)
+    install(FILES ${made} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+    list(APPEND pages ${made})
+  endforeach()
+  add_custom_target(manual ALL DEPENDS ${pages})
 endif()

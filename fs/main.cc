@@ -28,6 +28,7 @@
 #include "fs/mount/chosen_cloud.h"
 #include "fs/mount/command_line.h"
 #include "fs/mount/daemon.h"
+#include "fs/mount/effective_options.h"
 #include "fs/mount/handed_mount.h"
 #include "fs/mount/known_login.h"
 #include "fs/mount/mount_point.h"
@@ -257,7 +258,6 @@ std::string checked_mount_point(const Options& options, const MountPoint& place)
 }
 
 int mount(const Options& options, const Environment& inherited, const std::string& directory) {
-  if (!options.mount_namespace.empty()) enter_mount_namespace(options.mount_namespace);
   const Environment environment = effective_environment(inherited, options);
   const Person person = effective_user(environment);
   const MountPoint place(person);
@@ -295,7 +295,12 @@ int run(std::span<char*> arguments) {
     const auto code = run_command(arguments, environment, directory, std::cout, std::cerr);
     if (code) return *code;
   }
-  const CommandLine command = parse_command_line(arguments, environment, directory);
+  const auto read_config = [&](const Options& options, const std::string& named) {
+    // From here on all files are looked for there.
+    if (!options.mount_namespace.empty()) enter_mount_namespace(options.mount_namespace);
+    return read_chosen_config(named, environment);
+  };
+  const CommandLine command = parse_command_line(arguments, environment, directory, read_config);
   for (const std::string& warning : command.warnings) {
     std::cerr << program << ": " << warning << "\n";
   }

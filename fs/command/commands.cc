@@ -7,6 +7,9 @@
 #include <ostream>
 
 #include "base/log.h"
+#include "client/cloud.h"
+#include "fs/command/completion.h"
+#include "fs/command/config_show.h"
 #include "fs/command/interrupt.h"
 #include "fs/command/mount_commands.h"
 #include "fs/command/usage_error.h"
@@ -23,6 +26,9 @@ CommandExit show_version(const CommandCall& call) {
 }
 
 CommandExit show_help(const CommandCall& call);
+
+constexpr std::array kShowConfigOptions{kMountOptionsOption, kFormatOption, kColumnOption};
+constexpr std::array kCompletionOptions{kCloudsOption};
 
 constexpr std::array kCommands{
     Command{"umount", "DIR", "unmount, and wait until what was written is at Glance",
@@ -57,6 +63,10 @@ constexpr std::array kCommands{
     Command{"cache gc", "[DIR]", "give up what was used longest ago, down to a size",
             kCacheGcOptions, collect_cache},
     Command{"refresh", "[DIR|FILE]", "ask the cloud for its catalogue now", {}, refresh},
+    Command{"completion", "bash|zsh|fish", "print a completion script for a shell",
+            kCompletionOptions, print_completion},
+    Command{"config show", "[CLOUD]", "show what every option is, and who says so",
+            kShowConfigOptions, show_config},
     Command{"help", "[COMMAND]", "show the commands, or the options of one", {}, show_help},
     Command{"version", "", "show the version", {}, show_version},
 };
@@ -132,12 +142,12 @@ CommandExit run(const Command& command, std::span<const std::string> words,
                       .err = err});
 }
 
+}  // namespace
+
 void complain(std::ostream& err, std::string_view what, std::string_view hint) {
   err << "glancefs: " << log::printable(std::string(what)) << "\n";
   if (!hint.empty()) err << "  hint: " << log::printable(std::string(hint)) << "\n";
 }
-
-}  // namespace
 
 std::span<const Command> commands() { return kCommands; }
 
@@ -171,6 +181,8 @@ std::optional<int> run_command(std::span<char* const> arguments, const Environme
   } catch (const Interrupted&) {
     code = CommandExit::kInterrupted;
   } catch (const StartError& error) {
+    complain(err, error.what(), error.hint());
+  } catch (const client::CloudError& error) {
     complain(err, error.what(), error.hint());
   } catch (const std::exception& error) {
     complain(err, error.what(), "");

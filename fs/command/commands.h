@@ -49,6 +49,10 @@ std::span<const Command> commands();
 std::optional<int> run_command(std::span<char* const> arguments, const Environment& environment,
                                const std::string& directory, std::ostream& out, std::ostream& err);
 
+/// Writes to `err` as "glancefs: WHAT" and, where there is one, "  hint: HINT"; control characters
+/// come out escaped.
+void complain(std::ostream& err, std::string_view what, std::string_view hint);
+
 /// What `glancefs help` prints.
 std::string commands_text();
 

@@ -158,7 +158,8 @@ Format format_called(std::string_view name) {
   if (name == "json") return Format::kJson;
   if (name == "value") return Format::kValue;
   if (name == "csv") return Format::kCsv;
-  throw UsageError(fmt::format("unknown format \"{}\"", name), "there are: table json value csv");
+  throw UsageError(fmt::format("unknown format \"{}\"", name),
+                   fmt::format("there are: {}", kFormatNames));
 }
 
 std::string list_text(const Listing& whole, const OutputChoice& choice) {

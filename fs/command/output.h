@@ -18,6 +18,9 @@ using Cell =
 
 enum class Format { kTable, kJson, kValue, kCsv };
 
+/// Their names, apart by blanks.
+inline constexpr std::string_view kFormatNames = "table json value csv";
+
 /// The format called so in `-f`. Throws UsageError.
 Format format_called(std::string_view name);
 

@@ -37,6 +37,7 @@ client::CloudSources cloud_sources(const Options& options, const Environment& en
   client::CloudSources sources;
   sources.home = person.home;
   sources.overrides = options.cloud_overrides;
+  sources.configured = options.cloud_defaults;
   // mount(8) takes HOME away from its helpers; a shell never does.
   sources.current_directory = person.uid != 0 && environment.contains("HOME");
   for (const auto& [name, value] : environment) {
@@ -44,10 +45,16 @@ client::CloudSources cloud_sources(const Options& options, const Environment& en
   }
   take_credentials(sources.environment, environment, person.uid);
   make_files_absolute(sources.environment, directory);
-  make_files_absolute(sources.overrides, directory);
   const std::string config = own_directory(environment, "XDG_CONFIG_HOME", person.uid);
   if (!config.empty()) sources.environment["XDG_CONFIG_HOME"] = config;
   return sources;
+}
+
+client::CloudDescription describe_chosen_cloud(const Options& options,
+                                               const Environment& environment, const Person& person,
+                                               const std::string& directory) {
+  return client::describe_cloud(options.cloud,
+                                cloud_sources(options, environment, person, directory));
 }
 
 client::Cloud load_chosen_cloud(const Options& options, const Environment& environment,

@@ -17,6 +17,11 @@ namespace glancefs::fs {
 client::CloudSources cloud_sources(const Options& options, const Environment& environment,
                                    const Person& person, const std::string& directory);
 
+/// client::describe_cloud() with these options.
+client::CloudDescription describe_chosen_cloud(const Options& options,
+                                               const Environment& environment, const Person& person,
+                                               const std::string& directory);
+
 /// load_cloud() with these options: the cloud to log in to, its files absolute. Throws CloudError.
 client::Cloud load_chosen_cloud(const Options& options, const Environment& environment,
                                 const Person& person, const std::string& directory);

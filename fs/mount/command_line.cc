@@ -199,7 +199,7 @@ std::string program_name(std::span<char* const> arguments) {
 }
 
 CommandLine parse_command_line(std::span<char*> arguments, const Environment& environment,
-                               const std::string& directory) {
+                               const std::string& directory, const ConfigReader& read_config) {
   const std::string program = program_name(arguments);
   const bool helper = is_mount_helper(program);
   auto rest = arguments.subspan(arguments.empty() ? 0 : 1);
@@ -219,8 +219,8 @@ CommandLine parse_command_line(std::span<char*> arguments, const Environment& en
     const Action action = draft.dry_run ? Action::kDryRun : Action::kRemount;
     return {action, base_options(program, draft, directory), std::move(draft.words), {}};
   }
-  ParsedOptions parsed =
-      parse_options(base_options(program, draft, directory), draft.words, environment, directory);
+  ParsedOptions parsed = effective_options(base_options(program, draft, directory), draft.words,
+                                           environment, directory, read_config);
   return {draft.dry_run ? Action::kDryRun : Action::kMount,
           std::move(parsed.options),
           {},

@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "fs/mount/option_parser.h"
+#include "fs/mount/effective_options.h"
+#include "fs/mount/option_word.h"
 #include "fs/mount/options.h"
 
 namespace glancefs::fs {
@@ -32,9 +33,10 @@ struct CommandLine {
 /// `glancefs SOURCE DIR`, as mount.fuse3 calls it for the type fuse.glancefs.
 ///
 /// The values of secret options are overwritten in `arguments` before anything else happens.
-/// Relative paths start at `directory`. Throws StartError (kUsage).
+/// Relative paths start at `directory`. `read_config` is asked for the configuration files once it
+/// is known that there is something to mount; without it none count. Throws StartError (kUsage).
 CommandLine parse_command_line(std::span<char*> arguments, const Environment& environment,
-                               const std::string& directory);
+                               const std::string& directory, const ConfigReader& read_config = {});
 
 /// The last part of argv[0], "glancefs" if there is none: begins every message.
 std::string program_name(std::span<char* const> arguments);

@@ -80,6 +80,7 @@ std::string option_text(const Option& row) {
   if (row.kind != OptionKind::kFlag) left += fmt::format("={}", row.value_word);
   std::string right(row.help);
   if (!row.initial.empty()) right += fmt::format(" [{}]", row.initial);
+  if (row.since != kFirstVersion) right += fmt::format(" (since {})", row.since);
   return line(left, right);
 }
 
@@ -92,9 +93,9 @@ std::string help_text(std::string_view program) {
                      "the only cloud in clouds.yaml decides.\n\n";
   for (const Switch& row : kSwitches) text += switch_text(row, is_mount_helper(program));
   text +=
-      "\nEvery option below is a word for -o, a --long-option and a variable: cache-dir=DIR,\n"
-      "--cache-dir=DIR, GLANCEFS_CACHE_DIR (os-* options: OS_*). Those without a value also\n"
-      "take =yes and =no, or \"no\" in front. Defaults in brackets.\n";
+      "\nEvery option below is a word for -o, a --long-option, a line in glancefs.conf and a\n"
+      "variable: cache-dir=DIR, --cache-dir=DIR, GLANCEFS_CACHE_DIR (os-* options: OS_*). Those\n"
+      "without a value also take =yes and =no, or \"no\" in front. Defaults in brackets.\n";
   for (const Heading& heading : kHeadings) {
     text += fmt::format("\n{}:\n", heading.text);
     for (const Option& row : option_table()) {

@@ -18,8 +18,8 @@ struct MountEntry {
   std::string source;
   std::string flags;    ///< of this mount, "rw,nosuid,nodev"
   std::string options;  ///< of the file system, "rw,user_id=0,group_id=0"
-  unsigned minor = 0;  ///< of its device number: the same for every bind mount of one mount
-  uid_t owner = 0;     ///< who mounted it, where it is a FUSE file system
+  unsigned minor = 0;   ///< of its device number: the same for every bind mount of one mount
+  uid_t owner = 0;      ///< who mounted it, where it is a FUSE file system
 };
 
 /// The lines of a mountinfo file, in its order: of several on one target the last is on top.

@@ -1,7 +1,11 @@
 #include "fs/mount/option_parser.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <initializer_list>
 #include <stdexcept>
+#include <utility>
 
 #include "fs/mount/option_table.h"
 #include "fs/mount/paths.h"
@@ -54,55 +58,166 @@ std::string unquote(std::string_view raw) {
 
 class Parser {
  public:
-  Parser(Options base, const std::string& directory)
+  Parser(Options base, const Environment& environment, const std::string& directory)
       : options_(std::move(base)),
+        environment_(environment),
         directory_(directory) {}
 
-  void take_environment(const std::vector<OptionWord>& words, Environment environment);
-  void take(const OptionWord& word);
+  void take_variables(const std::vector<OptionWord>& words);
+  void take_files(std::span<const ConfigFile> files, const std::string& cloud);
+  void take_environment();
+  void take_words(const std::vector<OptionWord>& words);
   ParsedOptions finish() &&;
 
  private:
   void apply(const Option& row, const std::string& value, std::string_view called);
+  void take_variable(const OptionWord& word);
+  void take(const OptionWord& word);
+  void take_line(const ConfigFile& file, const ConfigLine& line);
   void take_option(const OptionMatch& match, const OptionWord& word);
   bool take_kernel_word(const OptionWord& word);
   void unknown(const OptionWord& word);
-  void make_absolute(std::string& path) const;
+  void check_contradictions() const;
+  std::string origins(std::initializer_list<std::string_view> names) const;
 
   Options options_;
+  OptionSettings settings_;
   std::vector<std::string> warnings_;
-  std::string previous_;  ///< the canonical name of the word before
-  const std::string& directory_;
+  Environment environment_;  ///< with the env.* words
+  std::string directory_;    ///< where relative paths begin
+  std::string origin_;       ///< of what is being taken
+  std::string previous_;     ///< the canonical name of the word before
 };
 
+std::string shown_value(const Option& row, const std::string& value) {
+  if (row.kind == OptionKind::kSecret) return "***";
+  if (row.kind == OptionKind::kFlag) return parse_flag(value) ? "yes" : "no";
+  return value;
+}
+
+/// `mount -a` of root runs in any directory, where anybody may have put a file of that name.
+void check_config_path(const std::string& path) {
+  if (::geteuid() != 0 || path.starts_with('/') || path.starts_with("~/")) return;
+  fail(fmt::format("config={}", path), "must be an absolute path for root");
+}
+
 void Parser::apply(const Option& row, const std::string& value, std::string_view called) {
+  std::string text = value;
+  if (row.kind == OptionKind::kPath && !is_choice(row, value)) {
+    if (row.name == "config") check_config_path(value);
+    text = written_path(value, directory_, effective_user(environment_).home);
+  }
   try {
-    row.apply(options_, row, value);
-    if (row.kind == OptionKind::kSecret) return;
-    const bool flag = row.kind == OptionKind::kFlag;
-    options_.given[std::string(row.name)] = flag ? (parse_flag(value) ? "yes" : "no") : value;
+    row.apply(options_, row, text);
   } catch (const std::invalid_argument& e) {
     if (row.kind == OptionKind::kSecret) fail(called, e.what());
     fail(fmt::format("{}={}", called, value), e.what());
   }
+  const std::string shown = shown_value(row, text);
+  if (row.kind != OptionKind::kSecret) options_.given[std::string(row.name)] = shown;
+  settings_.insert_or_assign(std::string(row.name), OptionSetting{shown, origin_});
 }
 
-void Parser::take_environment(const std::vector<OptionWord>& words, Environment environment) {
+/// The variable of an env.NAME word.
+std::string variable_of(const OptionWord& word) {
+  std::string name = word.name.substr(kEnvironmentPrefix.size());
+  if (name.empty() || !word.value) fail(word.name, "expected env.NAME=VALUE");
+  return name;
+}
+
+void Parser::take_variables(const std::vector<OptionWord>& words) {
   for (const OptionWord& word : words) {
     if (!word.name.starts_with(kEnvironmentPrefix)) continue;
-    const std::string name = word.name.substr(kEnvironmentPrefix.size());
-    if (name.empty() || !word.value) fail(word.name, "expected env.NAME=VALUE");
+    const std::string name = variable_of(word);
     options_.environment[name] = *word.value;
-    environment[name] = *word.value;
+    environment_[name] = *word.value;
   }
+}
+
+/// One in a file: the process's own wins. Of two files, or a line for one cloud, the later does.
+void Parser::take_variable(const OptionWord& word) {
+  const std::string name = variable_of(word);
+  if (name.starts_with("OS_") || name.starts_with("GLANCEFS_")) {
+    fail(word.name, "is no way to set an option in a file: write the option itself");
+  }
+  if (!environment_.contains(name)) options_.environment[name] = *word.value;
+}
+
+void Parser::take_environment() {
   for (const Option& row : option_table()) {
     const std::string variable = environment_name(row);
-    const auto found = environment.find(variable);
+    const auto found = environment_.find(variable);
     // OS_* variables rank below clouds.yaml here and there: load_cloud() reads them itself.
-    if (row.name.starts_with("os-") || found == environment.end() || found->second.empty())
+    if (row.name.starts_with("os-") || found == environment_.end() || found->second.empty())
       continue;
+    origin_ = "environment " + variable;
     apply(row, found->second, variable);
   }
+}
+
+void Parser::take_words(const std::vector<OptionWord>& words) {
+  origin_ = kCommandLineOrigin;
+  for (const OptionWord& word : words) take(word);
+}
+
+/// Throws where `line` may not stand in a file.
+void check_line(const ConfigFile& file, const ConfigLine& line) {
+  const std::string name = canonical_name(line.word.name);
+  const auto kernel = kernel_words();
+  if (name == "remount" || is_for_others(name) ||
+      std::ranges::find(kernel, name, &KernelWord::name) != kernel.end()) {
+    throw StartError(ExitCode::kUsage,
+                     fmt::format("\"{}\" is not an option of glancefs", line.word.name),
+                     "words for mount(8) and the kernel are given with -o or in /etc/fstab");
+  }
+  const Option* row = find_option(name).option;
+  if (row == nullptr) return;
+  if (row->name == "config") fail(row->name, "cannot stand in a configuration file");
+  if (row->name == "os-cloud" && !line.section.empty()) {
+    fail(row->name, "cannot stand among the lines for one cloud");
+  }
+  if (row->kind == OptionKind::kSecret && file.world_readable) {
+    fail(row->name, "everybody can read this file, so it must not hold secrets",
+         "chmod 600 " + file.path);
+  }
+}
+
+void Parser::take_line(const ConfigFile& file, const ConfigLine& line) {
+  origin_ = fmt::format("{}:{}", file.path, line.number);
+  directory_ = file.path.substr(0, file.path.rfind('/') + 1);
+  try {
+    check_line(file, line);
+    if (line.word.name.starts_with(kEnvironmentPrefix)) {
+      take_variable(line.word);
+    } else {
+      take(line.word);
+    }
+  } catch (const StartError& e) {
+    throw StartError(e.code(), fmt::format("{}: {}", origin_, e.what()), e.hint());
+  }
+}
+
+void Parser::take_files(std::span<const ConfigFile> files, const std::string& cloud) {
+  const std::string own_directory = directory_;
+  const std::string own_cloud = options_.cloud;
+  for (const ConfigFile& file : files) {
+    for (const ConfigLine& line : file.lines) {
+      if (line.section.empty()) take_line(file, line);
+    }
+    for (const ConfigLine& line : file.lines) {
+      if (line.section.empty()) continue;
+      // A mistake in the lines for another cloud is found here and not by chance.
+      Parser elsewhere = *this;
+      (line.section == cloud ? *this : elsewhere).take_line(file, line);
+    }
+  }
+  // What files say of the login counts less than OS_* variables, which load_cloud() reads.
+  options_.cloud_defaults = std::exchange(options_.cloud_overrides, {});
+  if (options_.cloud != own_cloud) {
+    options_.cloud_defaults["OS_CLOUD"] = std::exchange(options_.cloud, own_cloud);
+  }
+  directory_ = own_directory;
+  previous_.clear();
 }
 
 void Parser::take_option(const OptionMatch& match, const OptionWord& word) {
@@ -139,7 +254,8 @@ bool Parser::take_kernel_word(const OptionWord& word) {
 void Parser::unknown(const OptionWord& word) {
   const std::string text = fmt::format("unknown option \"{}\"", word.name);
   if (options_.sloppy) {
-    warnings_.push_back(text + " ignored");
+    const bool in_file = origin_ != kCommandLineOrigin;
+    warnings_.push_back((in_file ? origin_ + ": " : "") + text + " ignored");
     return;
   }
   if (previous_ == "stores" && !word.value) {
@@ -167,28 +283,44 @@ void Parser::take(const OptionWord& word) {
   previous_ = name;
 }
 
-void Parser::make_absolute(std::string& path) const {
-  if (!path.empty()) path = absolute_path(path, directory_);
+/// Where those of the options that are not on the command line come from, as a hint.
+std::string Parser::origins(std::initializer_list<std::string_view> names) const {
+  std::string text;
+  for (const std::string_view name : names) {
+    const auto found = settings_.find(name);
+    if (found == settings_.end() || found->second.origin == kCommandLineOrigin) continue;
+    text += fmt::format("{}{}={} is from {}", text.empty() ? "" : "; ", name, found->second.value,
+                        found->second.origin);
+  }
+  return text;
+}
+
+void Parser::check_contradictions() const {
+  if (options_.log == "stderr" && !options_.foreground) {
+    fail("log=stderr", "works only in the foreground (--foreground)", origins({"log"}));
+  }
+  if (options_.replaced == Replaced::kDelete && !options_.removal) {
+    fail("replaced=delete", "contradicts delete=no", origins({"replaced", "delete"}));
+  }
+  if (options_.subdirectory.empty() || options_.visibilities.empty()) return;
+  const auto shown = client::visibility_of(options_.subdirectory);
+  if (!shown) {
+    fail("subdir=" + options_.subdirectory, "cannot be combined with visibility",
+         origins({"subdir", "visibility"}));
+  }
+  if (std::ranges::find(options_.visibilities, *shown) == options_.visibilities.end()) {
+    fail("subdir=" + options_.subdirectory, "the option visibility excludes it",
+         origins({"subdir", "visibility"}));
+  }
 }
 
 ParsedOptions Parser::finish() && {
-  make_absolute(options_.cache_directory);
-  make_absolute(options_.state_directory);
-  if (options_.log != "auto" && options_.log != "stderr" && options_.log != "syslog") {
-    make_absolute(options_.log);
-  }
-  if (options_.log == "stderr" && !options_.foreground) {
-    fail("log=stderr", "works only in the foreground (--foreground)");
-  }
-  if (options_.replaced == Replaced::kDelete && !options_.removal) {
-    fail("replaced=delete", "contradicts delete=no");
-  }
-  if (!options_.subdirectory.empty() && !options_.visibilities.empty()) {
-    fail("subdir", "cannot be combined with visibility: it shows one directory alone");
-  }
+  check_contradictions();
+  // The one directory says it all then.
+  if (!options_.subdirectory.empty()) options_.visibilities.clear();
   if (options_.read_only) options_.mount_flags |= MS_RDONLY;
   if (options_.allow_other) options_.fuse_options.emplace_back("allow_other");
-  return {std::move(options_), std::move(warnings_)};
+  return {std::move(options_), std::move(warnings_), std::move(settings_)};
 }
 
 }  // namespace
@@ -229,10 +361,13 @@ void wipe_secrets(std::span<char> list) noexcept {
 }
 
 ParsedOptions parse_options(Options base, const std::vector<OptionWord>& words,
-                            const Environment& environment, const std::string& directory) {
-  Parser parser(std::move(base), directory);
-  parser.take_environment(words, environment);
-  for (const OptionWord& word : words) parser.take(word);
+                            const Environment& environment, const std::string& directory,
+                            std::span<const ConfigFile> files, const std::string& cloud) {
+  Parser parser(std::move(base), environment, directory);
+  parser.take_variables(words);
+  parser.take_files(files, cloud);
+  parser.take_environment();
+  parser.take_words(words);
   return std::move(parser).finish();
 }
 

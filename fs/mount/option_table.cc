@@ -92,36 +92,37 @@ constexpr std::array kTable{
   Option{kMount, kFlag, "auto-unmount", "", "", "unmount when the daemon dies (default: yes, but no for root)", store<&Options::auto_unmount, parse_flag>},
   Option{kMount, kValue, "mount-timeout", "TIME", "60s", "give up when the mount is not usable after this long in the background", store<&Options::mount_timeout, parse_timeout>},
   Option{kMount, kValue, "shutdown-timeout", "TIME", "60s", "after unmounting or SIGTERM, wait this long for uploads", store<&Options::shutdown_timeout, parse_duration>},
+  Option{kMount, kPath, "config", "FILE", "", "read this configuration file and no other; none: read none", store<&Options::config, parse_text>, "none"},
 
   Option{kFiles, kValue, "uid", "USER", "", "owner of the files (default: who mounts)", store<&Options::uid, parse_user>},
   Option{kFiles, kValue, "gid", "GROUP", "", "group of the files (default: that of who mounts)", store<&Options::gid, parse_group>},
   Option{kFiles, kValue, "umask", "OCTAL", "022", "permissions taken away from the files", store<&Options::umask, parse_umask>},
   Option{kFiles, kValue, "upload-delay", "TIME", "5s", "send files that no close could send so long after their last writer has gone", store<&Options::upload_delay, parse_duration>},
   Option{kFiles, kFlag, "delete", "", "yes", "let rm delete images", store<&Options::removal, parse_flag>},
-  Option{kFiles, kValue, "overwrite", "HOW", "no", "writing or renaming over an image: no, or replace it by a new one", store<&Options::replace, parse_overwrite>},
-  Option{kFiles, kValue, "replaced", "HOW", "hide", "what then becomes of the old one, once the new one is whole: hide or delete", store<&Options::replaced, parse_replaced>},
+  Option{kFiles, kValue, "overwrite", "HOW", "no", "writing or renaming over an image: no, or replace it by a new one", store<&Options::replace, parse_overwrite>, "no replace"},
+  Option{kFiles, kValue, "replaced", "HOW", "hide", "what then becomes of the old one, once the new one is whole: hide or delete", store<&Options::replaced, parse_replaced>, "hide delete"},
   Option{kFiles, kFlag, "hidden", "", "no", "show images that are marked as hidden, too", store<&Options::hidden, parse_flag>},
   Option{kFiles, kFlag, "all-projects", "", "no", "show other projects' images under projects/; needs an administrator's login", store<&Options::all_projects, parse_flag>},
-  Option{kFiles, kValue, "visibility", "WHICH", "", "the only images to show, as in public:private (default: all)", store<&Options::visibilities, parse_visibilities>},
-  Option{kFiles, kValue, "subdir", "DIR", "", "mount only this directory, such as public or projects/PROJECT", store<&Options::subdirectory, parse_subdirectory>},
-  Option{kFiles, kValue, "xattrs", "WHICH", "all", "extended attributes that are listed: all, or settable for rsync -X", store<&Options::xattrs, parse_xattrs>},
-  Option{kFiles, kValue, "properties", "HOW", "free", "values of properties: free, or checked against the site's metadata definitions", store<&Options::check_properties, parse_properties>},
+  Option{kFiles, kValue, "visibility", "WHICH", "", "the only images to show, as in public:private (default: all)", store<&Options::visibilities, parse_visibilities>, "public private shared community"},
+  Option{kFiles, kValue, "subdir", "DIR", "", "mount only this directory, such as public or projects/PROJECT", store<&Options::subdirectory, parse_subdirectory>, "public private shared community"},
+  Option{kFiles, kValue, "xattrs", "WHICH", "all", "extended attributes that are listed: all, or settable for rsync -X", store<&Options::xattrs, parse_xattrs>, "all settable"},
+  Option{kFiles, kValue, "properties", "HOW", "free", "values of properties: free, or checked against the site's metadata definitions", store<&Options::check_properties, parse_properties>, "free checked"},
   Option{kFiles, kValue, "disk-format", "NAME", "raw", "disk_format of new images whose bytes do not tell", store<&Options::disk_format, parse_format>},
   Option{kFiles, kValue, "container-format", "NAME", "bare", "container_format of such images", store<&Options::container_format, parse_format>},
-  Option{kFiles, kValue, "upload", "WAY", "put", "how files get to Glance: put, or import where that is allowed instead", store<&Options::upload_by_import, parse_upload>},
+  Option{kFiles, kValue, "upload", "WAY", "put", "how files get to Glance: put, or import where that is allowed instead", store<&Options::upload_by_import, parse_upload>, "put import"},
   Option{kFiles, kValue, "stores", "STORES", "", "where they are kept there, as in fast:slow (default: the site's default store)", store<&Options::stores, parse_stores>},
-  Option{kFiles, kValue, "import", "HOW", "no", "symlink: `ln -s URL FILE` has Glance fetch the image from there", store<&Options::import_links, parse_import>},
+  Option{kFiles, kValue, "import", "HOW", "no", "symlink: `ln -s URL FILE` has Glance fetch the image from there", store<&Options::import_links, parse_import>, "symlink no"},
 
-  Option{kCache, kValue, "cache-dir", "DIR", "", "where image data are kept (default: /var/cache/glancefs or ~/.cache/glancefs)", store<&Options::cache_directory, parse_text>},
+  Option{kCache, kPath, "cache-dir", "DIR", "", "where image data are kept (default: /var/cache/glancefs or ~/.cache/glancefs)", store<&Options::cache_directory, parse_text>},
   Option{kCache, kValue, "cache-size", "SIZE", "25%", "most that is kept there: 10G, or a share of the file system", store<&Options::cache_size, parse_amount>},
   Option{kCache, kValue, "cache-min-free", "SIZE", "5%", "space that is left free there", store<&Options::cache_min_free, parse_amount>},
   Option{kCache, kValue, "memory-limit", "SIZE", "64M", "memory to do with; half of it holds image data the cache cannot keep", store<&Options::memory_limit, parse_memory>},
-  Option{kCache, kValue, "verify", "WHEN", "full", "reads wait for the hash: full, once all is here; later, never; strict, from the start", store<&Options::verify, parse_verify>},
-  Option{kCache, kValue, "direct", "WHAT", "no", "file: read images from a file store that this machine can reach", store<&Options::direct_files, parse_direct>},
-  Option{kCache, kValue, "state-dir", "DIR", "", "where unfinished uploads wait (default: /var/lib/glancefs or ~/.local/state/glancefs)", store<&Options::state_directory, parse_text>},
+  Option{kCache, kValue, "verify", "WHEN", "full", "reads wait for the hash: full, once all is here; later, never; strict, from the start", store<&Options::verify, parse_verify>, "full later strict"},
+  Option{kCache, kValue, "direct", "WHAT", "no", "file: read images from a file store that this machine can reach", store<&Options::direct_files, parse_direct>, "file no"},
+  Option{kCache, kPath, "state-dir", "DIR", "", "where unfinished uploads wait (default: /var/lib/glancefs or ~/.local/state/glancefs)", store<&Options::state_directory, parse_text>},
   Option{kCache, kValue, "spool-size", "SIZE", "0", "most that waits there, as in 20G; 0: what the disk holds", store<&Options::spool_size, parse_size>},
-  Option{kCache, kValue, "recover", "WHAT", "auto", "unfinished uploads of earlier mounts: auto sends, keep waits, discard removes", store<&Options::recover, parse_recover>},
-  Option{kCache, kValue, "passthrough", "WHEN", "auto", "let the kernel read complete images and write new ones: auto where it can, or no", store<&Options::passthrough, parse_passthrough>},
+  Option{kCache, kValue, "recover", "WHAT", "auto", "unfinished uploads of earlier mounts: auto sends, keep waits, discard removes", store<&Options::recover, parse_recover>, "auto keep discard"},
+  Option{kCache, kValue, "passthrough", "WHEN", "auto", "let the kernel read complete images and write new ones: auto where it can, or no", store<&Options::passthrough, parse_passthrough>, "auto no"},
 
   Option{kNetwork, kValue, "metadata-ttl", "TIME", "30s", "age at which the catalogue is asked for changes", store<&Options::metadata_ttl, parse_duration>},
   Option{kNetwork, kValue, "connections", "N", "8", "parallel downloads, 1 to 64", store<&Options::connections, parse_connections>},
@@ -130,8 +131,8 @@ constexpr std::array kTable{
   Option{kNetwork, kValue, "connect-timeout", "TIME", "10s", "longest wait for a connection", store<&Options::connect_timeout, parse_timeout>},
   Option{kNetwork, kValue, "timeout", "TIME", "20s", "longest silence of a server", store<&Options::timeout, parse_timeout>},
 
-  Option{kLog, kValue, "log", "TARGET", "auto", "stderr, syslog or a file; auto is stderr in the foreground, otherwise syslog", store<&Options::log, parse_text>},
-  Option{kLog, kValue, "log-level", "LEVEL", "warning", "error, warning, info, debug or trace", store<&Options::log_level, parse_log_level>},
+  Option{kLog, kPath, "log", "TARGET", "auto", "stderr, syslog or a file; auto is stderr in the foreground, otherwise syslog", store<&Options::log, parse_text>, "auto stderr syslog"},
+  Option{kLog, kValue, "log-level", "LEVEL", "warning", "error, warning, info, debug or trace", store<&Options::log_level, parse_log_level>, "error warning info debug trace"},
 
   Option{kCloud, kValue, "os-cloud", "NAME", "", "the cloud in clouds.yaml", store<&Options::cloud, parse_text>},
   Option{kCloud, kValue, "os-auth-type", "TYPE", "", "how to log in: password, token, v3applicationcredential, v3totp, none …", to_cloud},
@@ -153,12 +154,12 @@ constexpr std::array kTable{
   Option{kCloud, kValue, "os-default-domain", "ID", "", "domain of user and project where none is given", to_cloud},
   Option{kCloud, kValue, "os-trust-id", "ID", "", "trust", to_cloud},
   Option{kCloud, kValue, "os-region-name", "NAME", "", "region of the image service", to_cloud},
-  Option{kCloud, kValue, "os-interface", "NAME", "", "public, internal or admin", to_cloud},
+  Option{kCloud, kValue, "os-interface", "NAME", "", "public, internal or admin", to_cloud, "public internal admin"},
   Option{kCloud, kValue, "os-image-endpoint-override", "URL", "", "the image service, instead of the catalogue's", to_cloud},
   Option{kCloud, kValue, "os-endpoint", "URL", "", "the image service, with os-auth-type=none", to_cloud},
-  Option{kCloud, kValue, "os-cacert", "FILE", "", "certificate authorities to trust", to_cloud},
-  Option{kCloud, kValue, "os-cert", "FILE", "", "certificate to show to servers", to_cloud},
-  Option{kCloud, kValue, "os-key", "FILE", "", "its private key", to_cloud},
+  Option{kCloud, kPath, "os-cacert", "FILE", "", "certificate authorities to trust", to_cloud},
+  Option{kCloud, kPath, "os-cert", "FILE", "", "certificate to show to servers", to_cloud},
+  Option{kCloud, kPath, "os-key", "FILE", "", "its private key", to_cloud},
   Option{kCloud, kFlag, "insecure", "", "", "do not check the servers' certificates", store<&Options::insecure, parse_flag>},
 };
 // clang-format on
@@ -254,6 +255,11 @@ OptionMatch find_option(std::string_view name) {
       row_called(std::string_view(wanted).substr(wanted.starts_with("no-") ? 3 : 2));
   if (row == nullptr || row->kind != OptionKind::kFlag) return {};
   return {row, true};
+}
+
+bool is_choice(const Option& option, std::string_view word) {
+  const std::string padded = fmt::format(" {} ", option.choices);
+  return !word.empty() && padded.find(fmt::format(" {} ", word)) != std::string::npos;
 }
 
 std::string environment_name(const Option& option) {

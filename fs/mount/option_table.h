@@ -1,5 +1,5 @@
-// The options of a mount: one table behind -o, --long-options, GLANCEFS_* variables, --help and the
-// check of the manual page.
+// The options of a mount: one table behind -o, --long-options, glancefs.conf, GLANCEFS_* variables,
+// --help, the completions and the check of the manual pages.
 #pragma once
 
 #include <span>
@@ -16,8 +16,12 @@ enum class OptionGroup { kMount, kFiles, kCache, kNetwork, kLog, kCloud };
 enum class OptionKind {
   kFlag,    ///< `name`, `noname`, `name=yes`, `name=no`
   kValue,   ///< `name=value`
+  kPath,    ///< `name=value`, a file or directory (or one of the choices); "~/" is the home
   kSecret,  ///< `name=value`, whose value is wiped from argv and never printed
 };
+
+/// The version that all options have which do not say another.
+inline constexpr std::string_view kFirstVersion = "0.1.0";
 
 /// One row. A new option is a new row and, unless it goes to the cloud, a member of Options.
 struct Option {
@@ -25,11 +29,13 @@ struct Option {
 
   OptionGroup group;
   OptionKind kind;
-  std::string_view name;        ///< canonical, with hyphens; underscores are read as hyphens
-  std::string_view value_word;  ///< what --help calls the value
-  std::string_view initial;     ///< the default as typed, parsed like any value; empty: none
-  std::string_view help;        ///< one line
-  Apply apply;                  ///< throws std::invalid_argument
+  std::string_view name;          ///< canonical, with hyphens; underscores are read as hyphens
+  std::string_view value_word;    ///< what --help calls the value
+  std::string_view initial;       ///< the default as typed, parsed like any value; empty: none
+  std::string_view help;          ///< one line
+  Apply apply;                    ///< throws std::invalid_argument
+  std::string_view choices = {};  ///< the words it takes, apart by blanks; empty: any
+  std::string_view since = kFirstVersion;  ///< the version that had it first
 };
 
 std::span<const Option> option_table();
@@ -64,6 +70,9 @@ struct OptionMatch {
 
 /// The row of that name or alias, in any spelling.
 OptionMatch find_option(std::string_view name);
+
+/// Whether `word` is one of option.choices.
+bool is_choice(const Option& option, std::string_view word);
 
 /// The variable that sets the same: GLANCEFS_CACHE_DIR for cache-dir, OS_USERNAME for os-username.
 /// The latter are read by client::load_cloud(), which knows how they rank below clouds.yaml.

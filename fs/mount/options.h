@@ -35,6 +35,9 @@ struct Options {
   std::string mount_point;      ///< absolute
   std::string mount_namespace;  ///< file of the namespace to mount in; empty: ours
 
+  /// The only configuration file to read, absolute; "none"; empty: those of config_places().
+  std::string config;
+
   bool foreground = false;  ///< do not become a daemon
   bool verbose = false;     ///< say that the mount succeeded
   bool sloppy = false;      ///< warn of unknown options instead of failing
@@ -100,6 +103,8 @@ struct Options {
   bool insecure = false;  ///< do not check certificates
   /// The options os-* by the names of their OS_* variables. May hold secrets.
   std::map<std::string, std::string> cloud_overrides;
+  /// The same of configuration files: they count less than OS_* variables.
+  std::map<std::string, std::string> cloud_defaults;
   /// The options env.NAME=VALUE. May hold secrets.
   Environment environment;
 };

@@ -99,6 +99,12 @@ std::string absolute_path(const std::string& path, const std::string& directory)
   return result;
 }
 
+std::string written_path(const std::string& path, const std::string& directory,
+                         const std::string& home) {
+  return path.starts_with("~/") ? absolute_path(path.substr(2), home)
+                                : absolute_path(path, directory);
+}
+
 std::uint64_t filesystem_size(const std::string& path) {
   struct statvfs status {};
   std::string existing = path;

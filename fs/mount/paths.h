@@ -39,6 +39,10 @@ Paths default_paths(const Person& person, const Environment& environment);
 /// `path` seen from `directory`, without "." and "..".
 std::string absolute_path(const std::string& path, const std::string& directory);
 
+/// The same for what people write: "~/" in front is `home`.
+std::string written_path(const std::string& path, const std::string& directory,
+                         const std::string& home);
+
 /// Bytes of the file system that `path`, or the nearest directory above that exists, lies on: what
 /// Amount::of() needs. Throws system_error.
 std::uint64_t filesystem_size(const std::string& path);

@@ -244,6 +244,62 @@ TEST_F(LoadCloudTest, WithoutKeystone) {
   EXPECT_THAT(failure(), HasSubstr("no password given"));
 }
 
+TEST_F(LoadCloudTest, WhatIsConfiguredRanksBetweenVariablesAndCloudsYaml) {
+  write("etc/clouds.yaml", kTwoClouds);
+  sources_.configured = {{"OS_CLOUD", "prod"}, {"OS_USERNAME", "eve"}};
+  const Cloud cloud = load();
+  EXPECT_EQ(cloud.label(), "prod");
+  EXPECT_EQ(cloud.user.name, "eve") << "over clouds.yaml";
+  EXPECT_EQ(cloud.region, "R1");
+  sources_.configured["OS_REGION_NAME"] = "R2";
+  EXPECT_THAT(failure(), HasSubstr("region \"R2\" is not one of its regions"));
+}
+
+TEST_F(LoadCloudTest, DescribesWhereEachSettingComesFrom) {
+  write("etc/clouds.yaml", kTwoClouds);
+  write("etc/secure.yaml", "clouds: {test: {auth: {password: secret}}}");
+  sources_.configured = {{"OS_CLOUD", "test"}, {"OS_USERNAME", "eve"}, {"OS_PROJECT_ID", "p3"}};
+  sources_.overrides = {{"OS_TENANT_ID", "p4"}};
+  const CloudDescription cloud = describe_cloud("", sources_);
+  EXPECT_EQ(cloud.name.value, "test");
+  EXPECT_EQ(cloud.name.origin, SettingOrigin::kConfigured);
+  const auto& settings = cloud.settings;
+  EXPECT_EQ(settings.at("username").value, "eve");
+  EXPECT_EQ(settings.at("username").origin, SettingOrigin::kConfigured);
+  EXPECT_EQ(settings.at(setting_name("OS_PROJECT_ID")).value, "p4");
+  EXPECT_EQ(settings.at("project_id").origin, SettingOrigin::kOverride);
+  EXPECT_EQ(settings.at("auth_url").origin, SettingOrigin::kFile);
+  EXPECT_EQ(settings.at("auth_url").file, directory_ / "etc/clouds.yaml");
+  EXPECT_EQ(settings.at("password").file, directory_ / "etc/secure.yaml");
+}
+
+TEST_F(LoadCloudTest, VariablesThatDescribeACloudWinOverAConfiguredOne) {
+  write("etc/clouds.yaml", kTwoClouds);
+  sources_.configured = {{"OS_CLOUD", "prod"}, {"OS_USERNAME", "eve"}, {"OS_REGION_NAME", "R2"}};
+  set({{"OS_AUTH_URL", "http://env/v3"}, {"OS_USERNAME", "ann"}, {"OS_PASSWORD", "pw"}});
+  const CloudDescription cloud = describe_cloud("", sources_);
+  EXPECT_EQ(cloud.settings.at("username").value, "ann");
+  EXPECT_EQ(cloud.settings.at("username").origin, SettingOrigin::kVariable);
+  EXPECT_EQ(cloud.settings.at("region_name").origin, SettingOrigin::kConfigured);
+  EXPECT_EQ(load().label(), "env");
+}
+
+TEST_F(LoadCloudTest, AConfiguredAddressIsACloud) {
+  sources_.configured = {
+      {"OS_AUTH_URL", "http://conf/v3"}, {"OS_USERNAME", "a"}, {"OS_PASSWORD", "pw"}};
+  EXPECT_EQ(load().label(), "conf");
+}
+
+TEST_F(LoadCloudTest, AnOptionWinsOverWhatIsSaidOfTheImageServiceAlone) {
+  write("etc/clouds.yaml",
+        "clouds: {c: {auth: {auth_url: \"http://c\", username: u, password: p}, "
+        "image_interface: internal, image_region_name: RI}}");
+  EXPECT_EQ(load().region, "RI");
+  sources_.overrides = {{"OS_INTERFACE", "admin"}, {"OS_REGION_NAME", "RO"}};
+  EXPECT_EQ(load().region, "RO");
+  EXPECT_THAT(load().interfaces, ElementsAre("admin"));
+}
+
 TEST_F(LoadCloudTest, WhatCannotBeUsedIsSaid) {
   const std::map<std::string, std::string> good{{"OS_AUTH_URL", "http://h"},
                                                 {"OS_USERNAME", "u"},

@@ -179,7 +179,10 @@ TEST(ParseOptions, WhichPartIsShown) {
   for (const char* bad : {"projects", "projects/", "projects/a/private", "public/x", "/", ".."}) {
     EXPECT_THAT(error_of(std::string("subdir=") + bad), HasSubstr("expected public")) << bad;
   }
-  EXPECT_THAT(error_of("subdir=public,visibility=public"), HasSubstr("cannot be combined"));
+  EXPECT_EQ(error_of("subdir=public,visibility=private:shared"),
+            "option subdir=public: the option visibility excludes it|");
+  EXPECT_THAT(parse("subdir=public,visibility=private:public").visibilities, IsEmpty());
+  EXPECT_THAT(error_of("subdir=projects/p,visibility=private"), HasSubstr("cannot be combined"));
 }
 
 TEST(ParseOptions, EveryValueArrives) {
@@ -225,7 +228,7 @@ TEST(ParseOptions, SpellingsOfNamesAndFlags) {
   EXPECT_FALSE(parse("ro,rw").read_only);
   EXPECT_EQ(parse("cloud=prod").cloud, "prod");
   EXPECT_EQ(parse("region=R2").cloud_overrides.at("OS_REGION_NAME"), "R2");
-  EXPECT_EQ(parse("cacert=ca.pem").cloud_overrides.at("OS_CACERT"), "ca.pem");
+  EXPECT_EQ(parse("cacert=ca.pem").cloud_overrides.at("OS_CACERT"), "/here/ca.pem");
 }
 
 TEST(ParseOptions, WordsOfMountGoToTheKernelOrNowhere) {
@@ -309,6 +312,31 @@ TEST(OptionTable, NamesAreUniqueAndDefaultsAreValid) {
     EXPECT_NE(find_option(alias.alias).option, nullptr) << alias.alias;
   }
   EXPECT_NO_THROW(default_options());
+}
+
+TEST(OptionTable, ChoicesAreWhatTheValueMayBe) {
+  for (const Option& row : option_table()) {
+    if (row.choices.empty()) continue;
+    std::istringstream words{std::string(row.choices)};
+    std::string first;
+    for (std::string word; words >> word;) {
+      if (first.empty()) first = word;
+      EXPECT_TRUE(is_choice(row, word)) << row.name << " " << word;
+      Options options = default_options();
+      EXPECT_NO_THROW(row.apply(options, row, word)) << row.name << " " << word;
+    }
+    EXPECT_FALSE(is_choice(row, first.substr(1)));
+    EXPECT_FALSE(is_choice(row, ""));
+    try {
+      Options options = default_options();
+      row.apply(options, row, "no-such-word");
+      // Paths and what only the cloud judges.
+      EXPECT_TRUE(row.kind == OptionKind::kPath || row.name.starts_with("os-")) << row.name;
+    } catch (const std::invalid_argument& error) {
+      std::istringstream again{std::string(row.choices)};
+      for (std::string word; again >> word;) EXPECT_THAT(error.what(), HasSubstr(word));
+    }
+  }
 }
 
 TEST(OptionTable, HelpShowsEveryRowAndNothingElse) {

@@ -114,7 +114,8 @@ TEST(Paths, TheLogOpensWhereItIsAsked) {
 
 TEST(CloudSources, TakeOpenStacksVariablesAndTheOptions) {
   Options options = default_options();
-  options.cloud_overrides = {{"OS_REGION_NAME", "R2"}, {"OS_KEY", "k"}, {"OS_CERT", "~/c"}};
+  options.cloud_overrides = {{"OS_REGION_NAME", "R2"}};
+  options.cloud_defaults = {{"OS_KEY", "/k"}};
   options.environment = {{"OS_USERNAME", "bob"}, {"https_proxy", "http://p"}};
   const Environment environment = effective_environment(
       {{"OS_USERNAME", "ann"}, {"OS_CACERT", "ca.pem"}, {"PATH", "/bin"}, {"HOME", "/root"}},
@@ -123,8 +124,7 @@ TEST(CloudSources, TakeOpenStacksVariablesAndTheOptions) {
   const Environment expected{{"OS_USERNAME", "bob"}, {"OS_CACERT", "/here/ca.pem"}};
   EXPECT_EQ(sources.environment, expected);
   EXPECT_EQ(sources.overrides.at("OS_REGION_NAME"), "R2");
-  EXPECT_EQ(sources.overrides.at("OS_KEY"), "/here/k");
-  EXPECT_EQ(sources.overrides.at("OS_CERT"), "~/c");
+  EXPECT_EQ(sources.configured.at("OS_KEY"), "/k");
   EXPECT_EQ(sources.home, "/home/ann");
   EXPECT_TRUE(sources.current_directory);
 }
