@@ -174,9 +174,9 @@ void Parser::make_absolute(std::string& path) const {
 ParsedOptions Parser::finish() && {
   make_absolute(options_.cache_directory);
   make_absolute(options_.state_directory);
-  if (options_.log != "auto" && options_.log != "stderr" && options_.log != "syslog") {
-    make_absolute(options_.log);
-  }
+  if (log::is_file(options_.log) && options_.log != "auto") make_absolute(options_.log);
+  if (options_.metrics_listen) make_absolute(options_.metrics_listen->path);
+  if (options_.http_debug) options_.log_level = std::max(options_.log_level, log::Level::kInfo);
   if (options_.log == "stderr" && !options_.foreground) {
     fail("log=stderr", "works only in the foreground (--foreground)");
   }

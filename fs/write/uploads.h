@@ -100,6 +100,8 @@ class Uploads {
   /// Takes images out of the catalogue.
   Removals& removals() noexcept { return removals_; }
 
+  /// Each of them, those included that end just now.
+  std::vector<std::shared_ptr<Upload>> all() const;
   /// One line for each file that is not at Glance yet.
   std::string pending() const;
 
@@ -125,7 +127,6 @@ class Uploads {
   void schedule(const std::shared_ptr<Upload>& upload, std::chrono::milliseconds delay);
   void delete_found(const std::string& id, const std::stop_token& stop);
   void forget(const Upload& upload);
-  std::vector<std::shared_ptr<Upload>> all() const;
 
   // Constant after construction.
   const UploadsConfig config_;
