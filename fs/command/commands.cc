@@ -7,6 +7,8 @@
 #include <ostream>
 
 #include "base/log.h"
+#include "fs/command/doctor.h"
+#include "fs/command/metrics.h"
 #include "fs/command/usage_error.h"
 #include "fs/mount/command_line.h"
 
@@ -22,6 +24,11 @@ CommandExit show_version(const CommandCall& call) {
 CommandExit show_help(const CommandCall& call);
 
 constexpr std::array kCommands{
+    Command{"doctor", "[CLOUD] [DIR]", "look for what keeps a mount from working", kDoctorOptions,
+            run_doctor},
+    Command{"bugreport", "FILE.tar.gz", "collect what somebody who helps needs to know",
+            kBugreportOptions, run_bugreport},
+    Command{"metrics", "[DIR]", "print the metrics of a mount for Prometheus", {}, run_metrics},
     Command{"help", "[COMMAND]", "show the commands, or the options of one", {}, show_help},
     Command{"version", "", "show the version", {}, show_version},
 };
