@@ -75,6 +75,25 @@ std::string command_line_of(int process) {
   return log::printable(text) + "\n";
 }
 
+/// What each option that has a value is set to, by its name.
+std::map<std::string_view, std::string> option_values(const std::vector<OptionWord>& words,
+                                                      const Environment& environment) {
+  std::map<std::string_view, std::string> values;
+  for (const Option& row : option_table()) {
+    if (!row.initial.empty()) values[row.name] = row.initial;
+    const auto variable = environment.find(environment_name(row));
+    if (variable != environment.end() && !variable->second.empty()) {
+      values[row.name] = variable->second;
+    }
+  }
+  for (const OptionWord& word : words) {
+    const OptionMatch match = find_option(word.name);
+    if (match.option == nullptr) continue;
+    values[match.option->name] = match.negated ? "no" : word.value.value_or("yes");
+  }
+  return values;
+}
+
 /// One report under way.
 class Collection {
  public:
@@ -195,25 +214,13 @@ class Collection {
 
 std::string effective_options(const std::vector<OptionWord>& words,
                               const Environment& environment) {
-  std::map<std::string_view, std::string> values;
-  const auto set = [&](const Option& row, const std::string& value) {
-    values[row.name] = row.kind == OptionKind::kSecret ? "***" : value;
-  };
-  for (const Option& row : option_table()) {
-    if (!row.initial.empty()) set(row, std::string(row.initial));
-    const auto variable = environment.find(environment_name(row));
-    if (variable != environment.end() && !variable->second.empty()) set(row, variable->second);
-  }
-  for (const OptionWord& word : words) {
-    const OptionMatch match = find_option(word.name);
-    if (match.option == nullptr) continue;
-    set(*match.option, match.negated ? "no" : word.value.value_or("yes"));
-  }
+  const auto values = option_values(words, environment);
   std::string text;
   for (const Option& row : option_table()) {
     const auto value = values.find(row.name);
     if (value == values.end()) continue;
-    text += fmt::format("{}={}\n", row.name, log::printable(value->second));
+    const bool secret = row.kind == OptionKind::kSecret;
+    text += fmt::format("{}={}\n", row.name, secret ? "***" : log::printable(value->second));
   }
   return text;
 }

@@ -41,22 +41,23 @@ void replace_all(std::string& text, const std::string& what, bool alone) {
 }
 
 std::string without_secret_patterns(const std::string& line) {
-  static const std::regex kHeader(
+  static const std::regex header(
       R"(((x-auth-token|x-subject-token|x-service-token|authorization|openstack-auth-receipt)["']?\s*[:=]\s*["']?)((basic|bearer) )?[^\s"',]+)",
       icase | optimize);
-  static const std::regex kSetting(
+  static const std::regex setting(
       R"((\b[a-z0-9_.-]*(password|passwd|passcode|secret|token|private_key)["']?\s*[:=]\s*["']?)[^\s"',&]+)",
       icase | optimize);
-  static const std::regex kFernet(R"(gAAAA[A-Za-z0-9_=-]{20,})", optimize);
-  static const std::regex kSigned(R"(eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", optimize);
-  static const std::regex kUser(R"((\b[a-z][a-z0-9+.-]*://)[^/\s@"']+@)", icase | optimize);
-  static const std::regex kQuery(R"((\bhttps?://[^\s?"']*\?)[^\s"']+)", icase | optimize);
-  std::string text = std::regex_replace(line, kHeader, "$1***");
-  text = std::regex_replace(text, kSetting, "$1***");
-  text = std::regex_replace(text, kFernet, kHidden);
-  text = std::regex_replace(text, kSigned, kHidden);
-  text = std::regex_replace(text, kUser, "$1");
-  return std::regex_replace(text, kQuery, "$1***");
+  static const std::regex fernet(R"(gAAAA[A-Za-z0-9_=-]{20,})", optimize);
+  static const std::regex signed_token(R"(eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)",
+                                       optimize);
+  static const std::regex user(R"((\b[a-z][a-z0-9+.-]*://)[^/\s@"']+@)", icase | optimize);
+  static const std::regex query(R"((\bhttps?://[^\s?"']*\?)[^\s"']+)", icase | optimize);
+  std::string text = std::regex_replace(line, header, "$1***");
+  text = std::regex_replace(text, setting, "$1***");
+  text = std::regex_replace(text, fernet, kHidden);
+  text = std::regex_replace(text, signed_token, kHidden);
+  text = std::regex_replace(text, user, "$1");
+  return std::regex_replace(text, query, "$1***");
 }
 
 }  // namespace
@@ -74,14 +75,14 @@ void Scrubber::rename(std::string_view kind, std::string_view name) {
 }
 
 void Scrubber::rename_hosts_in(std::string_view text) {
-  static const std::regex kAddress(R"(\bhttps?://(?:[^/\s@"']+@)?(\[[0-9a-f:.]+\]|[^\s/:?"'\])]+))",
-                                   icase | optimize);
-  static const std::regex kNumeric(
+  static const std::regex address(R"(\bhttps?://(?:[^/\s@"']+@)?(\[[0-9a-f:.]+\]|[^\s/:?"'\])]+))",
+                                  icase | optimize);
+  static const std::regex numeric(
       R"(\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:[0-9a-f]{0,4}:){4,7}[0-9a-f]{0,4})", icase | optimize);
   std::istringstream lines{std::string(text)};
   for (std::string line; std::getline(lines, line);) {
     line = line.substr(0, kLongestLine);
-    for (const auto& [pattern, part] : {std::pair(&kAddress, 1), std::pair(&kNumeric, 0)}) {
+    for (const auto& [pattern, part] : {std::pair(&address, 1), std::pair(&numeric, 0)}) {
       for (std::sregex_iterator each(line.begin(), line.end(), *pattern), end; each != end;
            ++each) {
         std::string host = (*each)[static_cast<std::size_t>(part)];

@@ -76,12 +76,12 @@ Finding check_helpers(const SystemPlaces& places) {
 }
 
 bool prunes_glancefs(std::string_view updatedb_conf) {
-  static const std::regex kLine(R"re(^\s*PRUNEFS\s*=\s*"([^"]*)".*$)re");
+  static const std::regex assignment(R"re(^\s*PRUNEFS\s*=\s*"([^"]*)".*$)re");
   std::istringstream lines{std::string(updatedb_conf)};
   bool pruned = false;
   for (std::string line; std::getline(lines, line);) {
     std::smatch parts;
-    if (!std::regex_match(line, parts, kLine)) continue;
+    if (!std::regex_match(line, parts, assignment)) continue;
     pruned = false;  // the last line counts
     std::istringstream words{parts[1].str()};
     for (std::string word; words >> word;) pruned |= word == "fuse.glancefs";

@@ -71,7 +71,7 @@ void Exposition::histogram(const Histogram& histogram, Labels labels) {
   const auto counts = histogram.counts();
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < counts.size(); ++i) {
-    total += counts[i];
+    total += counts.at(i);
     const std::string bound = i < Histogram::kBuckets
                                   ? fmt::format("{}", seconds(Histogram::bound(i)))
                                   : std::string("+Inf");

@@ -26,7 +26,7 @@ class Histogram {
   }
 
   void add(std::chrono::nanoseconds duration) noexcept {
-    counts_[bucket_of(duration)].fetch_add(1, std::memory_order_relaxed);
+    counts_.at(bucket_of(duration)).fetch_add(1, std::memory_order_relaxed);
     sum_.fetch_add(static_cast<std::uint64_t>(duration.count()), std::memory_order_relaxed);
   }
 
@@ -34,7 +34,7 @@ class Histogram {
   std::array<std::uint64_t, kBuckets + 1> counts() const noexcept {
     std::array<std::uint64_t, kBuckets + 1> counts{};
     for (std::size_t i = 0; i < counts.size(); ++i) {
-      counts[i] = counts_[i].load(std::memory_order_relaxed);
+      counts.at(i) = counts_.at(i).load(std::memory_order_relaxed);
     }
     return counts;
   }

@@ -131,7 +131,7 @@ constexpr std::array kTable{
   Option{kNetwork, kValue, "connect-timeout", "TIME", "10s", "longest wait for a connection", store<&Options::connect_timeout, parse_timeout>},
   Option{kNetwork, kValue, "timeout", "TIME", "20s", "longest silence of a server", store<&Options::timeout, parse_timeout>},
 
-  Option{kLog, kValue, "log", "TARGET", "auto", "stderr, syslog, journal or a file; auto is stderr in the foreground, else journal or syslog", store<&Options::log, parse_text>},
+  Option{kLog, kValue, "log", "TARGET", "auto", "stderr, syslog, journal or a file; auto: stderr in foreground, else journal or syslog", store<&Options::log, parse_text>},
   Option{kLog, kValue, "log-level", "LEVEL", "warning", "error, warning, info, debug or trace", store<&Options::log_level, parse_log_level>},
   Option{kLog, kValue, "log-format", "FORMAT", "text", "text, or json: an object per line", store<&Options::log_format, parse_log_format>},
   Option{kLog, kFlag, "http-debug", "", "no", "log each request to the cloud (method, URL, status, time, bytes), from level info on", store<&Options::http_debug, parse_flag>},
