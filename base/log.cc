@@ -6,24 +6,32 @@
 #include <syslog.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
+#include <chrono>
 #include <climits>
+#include <cstdint>
 #include <cstdlib>
-#include <ctime>
+#include <utility>
 
 #include "base/fd.h"
+#include "base/journal.h"
+#include "base/log_line.h"
 #include "base/mutex.h"
 
 namespace glancefs::log {
 namespace {
 
-enum class Kind { kStderr, kSyslog, kFile };
+constexpr std::string_view kJournalWord = "journal";
+
+enum class Kind { kStderr, kSyslog, kJournal, kFile };
 
 struct Sink {
   Mutex mutex;
   Kind kind GUARDED_BY(mutex) = Kind::kStderr;
+  Format format GUARDED_BY(mutex) = Format::kText;
+  std::string target GUARDED_BY(mutex) = "stderr";
   Fd file GUARDED_BY(mutex);
+  Journal journal GUARDED_BY(mutex);
   std::uint64_t lost GUARDED_BY(mutex) = 0;  ///< lines that found no room
   std::atomic<Level> level{Level::kWarning};
 };
@@ -33,25 +41,6 @@ Sink& sink() {
   return instance;
 }
 
-int syslog_priority(Level level) {
-  switch (level) {
-    case Level::kError:
-      return LOG_ERR;
-    case Level::kWarning:
-      return LOG_WARNING;
-    case Level::kInfo:
-      return LOG_INFO;
-    default:
-      return LOG_DEBUG;
-  }
-}
-
-std::string_view label(Level level) {
-  static constexpr std::array<std::string_view, 5> kLabels{"error", "warning", "info", "debug",
-                                                           "trace"};
-  return kLabels.at(static_cast<std::size_t>(level));
-}
-
 // systemd sets JOURNAL_STREAM to device:inode of the stream it connected; only when stderr still is
 // that stream are priority prefixes understood.
 bool stderr_is_journal() {
@@ -59,16 +48,6 @@ bool stderr_is_journal() {
   struct stat status {};
   if (stream == nullptr || ::fstat(STDERR_FILENO, &status) != 0) return false;
   return std::string_view(stream) == fmt::format("{}:{}", status.st_dev, status.st_ino);
-}
-
-std::string line(Level level, std::string_view text) {
-  std::timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  std::tm utc{};
-  ::gmtime_r(&now.tv_sec, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z {:<7} {}\n", utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                     now.tv_nsec / 1000000, label(level), printable(text));
 }
 
 // A pipe that nobody empties, or a terminal that is held, must not hold up who logs: what finds no
@@ -86,57 +65,127 @@ bool put(int fd, std::string_view bytes) {
   return true;
 }
 
-// To stderr, with a word about lines before it that were lost.
-void put_counted(const std::string& text) REQUIRES(sink().mutex) {
+Event event_of(Level level, std::string_view text, const Facts& facts = {}) {
+  return {.time = std::chrono::system_clock::now(), .level = level, .text = text, .facts = facts};
+}
+
+std::string line(const Event& event) REQUIRES(sink().mutex) {
+  return sink().format == Format::kJson ? json_line(event) : text_line(event);
+}
+
+std::string stderr_line(const Event& event) REQUIRES(sink().mutex) {
+  static const bool journal = stderr_is_journal();
+  if (!journal) return line(event);
+  const std::string text =
+      sink().format == Format::kJson ? json_line(event) : printable(event.text) + "\n";
+  return fmt::format("<{}>{}", syslog_priority(event.level), text);
+}
+
+std::string syslog_text(const Event& event) REQUIRES(sink().mutex) {
+  if (sink().format == Format::kText) return printable(event.text);
+  std::string text = json_line(event);
+  text.pop_back();
+  return text;
+}
+
+// Where there may be no room, with a word about lines before it that were lost.
+template <typename Send>
+void send_counted(const Event& event, Send&& send) REQUIRES(sink().mutex) {
   std::uint64_t& lost = sink().lost;
-  if (lost > 0 &&
-      put(STDERR_FILENO,
-          line(Level::kWarning, fmt::format("{} lines of the log found no room", lost)))) {
-    lost = 0;
+  if (lost > 0) {
+    const std::string note = fmt::format("{} lines of the log found no room", lost);
+    if (send(event_of(Level::kWarning, note))) lost = 0;
   }
-  if (lost > 0 || !put(STDERR_FILENO, text)) ++lost;
+  if (lost > 0 || !send(event)) ++lost;
+}
+
+void send(const Event& event) REQUIRES(sink().mutex) {
+  switch (sink().kind) {
+    case Kind::kSyslog:
+      ::syslog(syslog_priority(event.level), "%s", syslog_text(event).c_str());
+      break;
+    case Kind::kJournal:
+      send_counted(event, [](const Event& one) REQUIRES(sink().mutex) {
+        return sink().journal.send(journal_datagram(one));
+      });
+      break;
+    case Kind::kFile:
+      put(sink().file.get(), line(event));
+      break;
+    case Kind::kStderr:
+      send_counted(event, [](const Event& one) REQUIRES(sink().mutex) {
+        return put(STDERR_FILENO, stderr_line(one));
+      });
+      break;
+  }
+}
+
+Fd open_file(const std::string& path) {
+  return checked_fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600),
+                    "log file " + path);
 }
 
 }  // namespace
 
-void open(const std::string& target, Level level) {
+void open(const std::string& target, Level level, Format format) {
   Kind kind = Kind::kFile;
   Fd file;
+  Journal journal;
   if (target == "stderr") {
     kind = Kind::kStderr;
   } else if (target == "syslog") {
     kind = Kind::kSyslog;
     ::openlog("glancefs", LOG_PID, LOG_DAEMON);
+  } else if (!is_file(target)) {
+    kind = Kind::kJournal;
+    const bool usual = target == kJournalWord;
+    journal =
+        Journal(usual ? std::string(Journal::kSocket) : target.substr(kJournalWord.size() + 1));
   } else {
-    file = checked_fd(::open(target.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600),
-                      "log file " + target);
+    file = open_file(target);
   }
   Lock lock(sink().mutex);
   sink().kind = kind;
+  sink().format = format;
+  sink().target = target;
   sink().file = std::move(file);
+  sink().journal = std::move(journal);
+  sink().lost = 0;
   sink().level = level;
+}
+
+std::string target() {
+  Lock lock(sink().mutex);
+  return sink().target;
+}
+
+bool is_file(std::string_view target) {
+  return target != "stderr" && target != "syslog" && target != kJournalWord &&
+         !target.starts_with("journal:");
+}
+
+void reopen() noexcept {
+  try {
+    Lock lock(sink().mutex);
+    if (sink().kind != Kind::kFile) return;
+    try {
+      sink().file = open_file(sink().target);
+    } catch (const std::system_error& error) {
+      send(event_of(Level::kError, error.what()));
+    }
+  } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory; the old file goes on
+  }
 }
 
 bool enabled(Level level) noexcept { return level <= sink().level.load(std::memory_order_relaxed); }
 
-void write(Level level, std::string_view text) noexcept {
+void write(Level level, std::string_view text, const Facts& facts) noexcept {
   if (!enabled(level)) return;
   const int saved = errno;
   try {
-    static const bool journal = stderr_is_journal();
+    const Event event = event_of(level, text, facts);
     Lock lock(sink().mutex);
-    switch (sink().kind) {
-      case Kind::kSyslog:
-        ::syslog(syslog_priority(level), "%s", printable(text).c_str());
-        break;
-      case Kind::kFile:
-        put(sink().file.get(), line(level, text));
-        break;
-      case Kind::kStderr:
-        put_counted(journal ? fmt::format("<{}>{}\n", syslog_priority(level), printable(text))
-                            : line(level, text));
-        break;
-    }
+    send(event);
   } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory while logging; the caller goes on
   }
   errno = saved;

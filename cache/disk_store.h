@@ -21,4 +21,7 @@ struct DiskStoreConfig {
 /// ENOSPC …) with a text that names the directory and what is wrong.
 std::unique_ptr<Store> open_disk_store(const DiskStoreConfig& config);
 
+/// "SQLite 3.40.1", for people.
+std::string database_library();
+
 }  // namespace glancefs::cache

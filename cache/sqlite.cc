@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/fd.h"
+#include "cache/disk_store.h"
 
 namespace glancefs::cache {
 namespace {
@@ -34,6 +35,8 @@ int errno_of(int code) {
 }
 
 }  // namespace
+
+std::string database_library() { return std::string("SQLite ") + ::sqlite3_libversion(); }
 
 std::string database_path(const PrivateDirectory& directory, const std::string& name) {
   // SQLite would make it with mode 0644.

@@ -42,6 +42,8 @@ void discard_slowly(std::unique_ptr<CurlConnection> connection) noexcept {
 
 }  // namespace
 
+std::string http_library() { return ::curl_version(); }
+
 TransportConfig transport_config(const Cloud& cloud,
                                  const std::map<std::string, std::string>& environment) {
   TransportConfig config;

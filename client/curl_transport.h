@@ -23,6 +23,9 @@ struct TransportConfig {
   std::chrono::milliseconds upload_answer_timeout{300000};
 };
 
+/// "libcurl/7.88.1 OpenSSL/3.0.11 …", for people.
+std::string http_library();
+
 /// What `cloud` says about trust. Where it names no CA bundle, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE
 /// and SSL_CERT_FILE of `environment` count, in this order, as they do for the other OpenStack
 /// clients (Python's requests reads them, libcurl does not).

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "client/bounded_json.h"
+#include "client/images.h"
 #include "client/keystone_body.h"
 #include "client/session.h"
 
@@ -19,6 +20,12 @@ constexpr std::chrono::seconds kTimeLimit{30};
 std::size_t path_begin(const std::string& url) {
   const std::size_t scheme = url.find("://");
   return std::min(url.find('/', scheme == std::string::npos ? 0 : scheme + 3), url.size());
+}
+
+// So that an operator finds the request in Keystone's log, as those to Glance in Glance's.
+void add_usual_headers(Request& request) {
+  request.headers.add("Accept", "application/json");
+  request.headers.add("X-OpenStack-Request-ID", "req-" + new_uuid());
 }
 
 bool is_json(const Response& response) {
@@ -76,7 +83,7 @@ Response Keystone::post(const std::vector<std::string>& methods, bool with_catal
                   .body = login_body(cloud_, methods),
                   .time_limit = kTimeLimit};
   request.headers.add("Content-Type", "application/json");
-  request.headers.add("Accept", "application/json");
+  add_usual_headers(request);
   if (!receipt.empty()) request.headers.add("Openstack-Auth-Receipt", receipt);
   return transport_.perform(request, Operation::kLogin, nullptr, nullptr, stop);
 }
@@ -84,7 +91,7 @@ Response Keystone::post(const std::vector<std::string>& methods, bool with_catal
 // The usual rule for the path has failed: asks what is at auth_url.
 bool Keystone::discover(const std::stop_token& stop) {
   Request request{.url = cloud_.auth_url, .headers = {}, .body = {}, .time_limit = kTimeLimit};
-  request.headers.add("Accept", "application/json");
+  add_usual_headers(request);
   const Response answer = transport_.perform(request, Operation::kLogin, nullptr, nullptr, stop);
   const auto document = parse_bounded(answer.body);
   const std::string path = document ? path_of_v3(*document) : std::string();
@@ -139,14 +146,16 @@ void Keystone::refused(const Response& answer) const {
                      "auth_url usually ends in :5000/v3 or /identity/v3");
   }
   const int error = errno_of_status(Operation::kLogin, status, message, false);
-  std::string text = fmt::format("{}: login refused by {} for {}: {}", cloud_.label(), url_,
-                                 describe_login(cloud_), status);
+  const std::string* id = answer.headers.find("X-Openstack-Request-Id");
+  const std::string request = id == nullptr ? std::string() : " (" + id->substr(0, 64) + ")";
+  const std::string text = fmt::format("{}: login refused by {} for {}: {}", cloud_.label(), url_,
+                                       describe_login(cloud_), status);
   if (status == 401 || status == 403 || status == 404) {
-    throw LoginError(error, text,
+    throw LoginError(error, text + request,
                      "Keystone does not say which is wrong: the name, the secret, the domain or "
                      "the project");
   }
-  throw LoginError(error, text + " " + message);
+  throw LoginError(error, text + " " + message + request);
 }
 
 void Keystone::revoke(const std::string& token, std::stop_token stop) {
@@ -158,7 +167,7 @@ void Keystone::revoke(const std::string& token, std::stop_token stop) {
                   .time_limit = kPatience};
   request.headers.add("X-Auth-Token", token);
   request.headers.add("X-Subject-Token", token);
-  request.headers.add("Accept", "application/json");
+  add_usual_headers(request);
   transport_.perform(request, Operation::kLogin, nullptr, nullptr, std::move(stop));
 }
 

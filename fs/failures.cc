@@ -25,6 +25,16 @@ int errno_of_code(const std::error_code& code) {
   return EIO;
 }
 
+std::string request_id_of(const std::exception_ptr& reason) {
+  try {
+    std::rethrow_exception(reason);
+  } catch (const client::HttpError& error) {
+    return error.request_id();
+  } catch (...) {
+    return {};
+  }
+}
+
 // Refusals that are answers, not troubles: logging them would only bury the others.
 bool is_ordinary(int error) {
   switch (error) {
@@ -79,15 +89,18 @@ std::string describe(const std::exception_ptr& reason) {
   }
 }
 
-int Failures::record(std::string_view operation, NodeId node,
-                     const std::exception_ptr& reason) noexcept {
+int Failures::record(std::string_view operation, NodeId node, const std::exception_ptr& reason,
+                     std::string_view image) noexcept {
   const int error = errno_of(reason);
   try {
     const std::string text = describe(reason);
-    if (is_ordinary(error)) {
-      log::debug("{} on {:x}: {}", operation, node, text);
-    } else {
-      log::warning("{} on {:x}: {}", operation, node, text);
+    const std::string id = request_id_of(reason);
+    const log::Level level = is_ordinary(error) ? log::Level::kDebug : log::Level::kWarning;
+    if (log::enabled(level)) {
+      const std::string what =
+          image.empty() ? fmt::format("{:x}", node) : fmt::format("image {}", image);
+      log::write(level, fmt::format("{} on {}: {}", operation, what, text),
+                 {.request_id = id, .image = image, .error = error});
     }
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     Lock lock(mutex_);

@@ -27,8 +27,10 @@ class Failures {
   /// Logs the failure of `operation` on `node`, remembers it, and answers its errno. Ordinary
   /// answers (a name that is taken, an image without data) are logged at debug level only and are
   /// none of the last hundred; what programs provoke all day long (attributes of other namespaces,
-  /// missing names, the end of a search for holes) is not remembered either.
-  int record(std::string_view operation, NodeId node, const std::exception_ptr& reason) noexcept;
+  /// missing names, the end of a search for holes) is not remembered either. `image` is the UUID
+  /// behind `node`, for the log; empty: it is none, or not known.
+  int record(std::string_view operation, NodeId node, const std::exception_ptr& reason,
+             std::string_view image = {}) noexcept;
   /// Remembers `reason` for `node` without logging it: it is recorded elsewhere, too.
   void remember(NodeId node, const std::exception_ptr& reason) noexcept;
 

@@ -325,11 +325,13 @@ void Filesystem::cancel_transfer(NodeId node, std::stop_token stop) {
   throw_errno(ENODATA, "nothing of it is on its way");
 }
 
+std::string Filesystem::metrics() const { return parts_->metrics_text(); }
+
 int Filesystem::explain(std::string_view operation, NodeId node,
                         std::exception_ptr reason) noexcept {
   // No failure: the kernel asks for the name again and opens what it leads to by now.
   if (operation == "open" && errno_of(reason) == ESTALE) return ESTALE;
-  return parts_->failures.record(operation, node, reason);
+  return parts_->failures.record(operation, node, reason, parts_->image_id(node));
 }
 
 }  // namespace glancefs::fs

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -68,6 +69,7 @@ class Watcher;       // fs/catalogue/watcher.h
 struct MountState;   // fs/attributes/status.h
 struct Transfer;     // fs/transfers.h
 struct CachedImage;  // fs/attributes/local_xattrs.h
+struct Metrics;      // fs/metrics/metrics.h
 
 /// An open file: what open() and create() made, until release(). Used through Filesystem only.
 class Handle {
@@ -181,6 +183,11 @@ struct Config {
   Destination upload_to;  ///< of files that have no stores of their own
   /// Whether symlink(2) has Glance fetch what the link leads to.
   bool import_links = false;
+  /// What is counted of the mount, for .glancefs/metrics, which is not there without; must outlive
+  /// the Filesystem.
+  const Metrics* metrics = nullptr;
+  /// When the token ends, for the metrics; empty, or nullopt: not known.
+  std::function<std::optional<std::chrono::system_clock::time_point>()> token_expires;
 };
 
 /// The file system. Thread-safe. Failures are exceptions of the system_error family, which
@@ -225,6 +232,8 @@ class Filesystem {
   /// attributes are never listed.
   static bool asks_for_xattr(std::string_view name);
   Statistics statistics() const;
+  /// The text of .glancefs/metrics. REQUIRES Config::metrics.
+  std::string metrics() const;
   /// Who hears from now on of what has changed, here or elsewhere; null: nobody.
   void watch(std::shared_ptr<Watcher> watcher);
   /// Into the spool of a file being written. EBADF, EPERM (an image's bytes), EFBIG, ENOSPC,

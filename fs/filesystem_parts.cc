@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "fs/catalogue/shown_part.h"
 #include "fs/handles.h"
+#include "fs/metrics/metrics_text.h"
 
 namespace glancefs::fs {
 
@@ -12,6 +13,26 @@ NodeId node_of(const Handle* handle) {
   if (const auto* image = dynamic_cast<const ImageHandle*>(handle)) return image->node;
   if (const auto* file = dynamic_cast<const UploadHandle*>(handle)) return file->node;
   return 0;
+}
+
+std::string Filesystem::Parts::image_id(NodeId node) const noexcept try {
+  const auto found = tree.node(node);
+  return found ? found->image->id : std::string();
+} catch (...) {
+  return {};  // out of memory; it is for the log only
+}
+
+std::string Filesystem::Parts::metrics_text() const {
+  return fs::metrics_text(
+      *config.metrics,
+      {.config = config,
+       .images = tree.totals(),
+       .catalogue = catalogue.freshness(),
+       .cache = store.usage(),
+       .reads = fetcher.counts(),
+       .fetched = fetcher.fetched_bytes(),
+       .uploads = count_uploads(uploads),
+       .token_expires = config.token_expires ? config.token_expires() : std::nullopt});
 }
 
 Filesystem::Parts::Parts(Config given, client::Images& images, cache::Store& blocks,
@@ -74,6 +95,7 @@ Filesystem::Parts::Parts(Config given, client::Images& images, cache::Store& blo
       local_xattrs(config, tree, catalogue, fetcher, warm_up, uploads, web_imports, store, failures,
                    store_copies, property_check) {
   control.add("status", [this] { return status_text(status()); });
+  if (config.metrics != nullptr) control.add("metrics", [this] { return metrics_text(); });
   control.add("transfers", [this] { return transfers_text(transfers()); });
   control.add("transfers.json", [this] { return transfers_json(transfers()); });
   control.add("pending", [this] { return uploads.pending() + web_imports.pending(); });

@@ -52,6 +52,8 @@ struct Filesystem::Parts {
     web_imports.removed(id);
     catalogue.removed(id);
   }
+  /// REQUIRES config.metrics.
+  std::string metrics_text() const;
   std::string how_read() const {
     const Lock lock(read_mode_mutex);
     return read_mode;
@@ -66,6 +68,8 @@ struct Filesystem::Parts {
             .reads = how_read()};
   }
   std::vector<Transfer> transfers() const;
+  /// The UUID of the image behind `node`; empty: it is none, or unknown.
+  std::string image_id(NodeId node) const noexcept;
   Entry entry(const Node& node) const {
     return {.node = node.id, .attributes = stat.file(node), .valid = Stat::valid(node)};
   }

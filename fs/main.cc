@@ -15,6 +15,7 @@
 #include "cache/spool.h"
 #include "client/curl_transport.h"
 #include "client/glance.h"
+#include "client/observed_transport.h"
 #include "client/session.h"
 #include "fs/catalogue/shown_part.h"
 #include "fs/command/commands.h"
@@ -25,6 +26,8 @@
 #include "fs/fuse/session.h"
 #include "fs/fuse/shutdown.h"
 #include "fs/fuse/signals.h"
+#include "fs/metrics/listener.h"
+#include "fs/metrics/metrics.h"
 #include "fs/mount/chosen_cloud.h"
 #include "fs/mount/command_line.h"
 #include "fs/mount/daemon.h"
@@ -201,14 +204,33 @@ MountFacts mount_facts(const Options& options, const Paths& paths, const client:
           .token_expires = [&session] { return session.expires(); }};
 }
 
+// Null: metrics are not to be served.
+std::unique_ptr<MetricsSocket> open_metrics_socket(const Options& options) {
+  if (!options.metrics_listen) return nullptr;
+  return std::make_unique<MetricsSocket>(*options.metrics_listen);
+}
+
+std::unique_ptr<MetricsListener> serve_metrics(const MetricsSocket* socket,
+                                               const Filesystem& files) {
+  if (socket == nullptr) return nullptr;
+  log::info("metrics are served on {}", socket->address().text());
+  return std::make_unique<MetricsListener>(*socket, [&files] { return files.metrics(); });
+}
+
 // Builds the file system from the ground up, login first, and serves until it is unmounted.
 void serve(const Setting& setting, Ready& ready) {
   const Options& options = setting.options;
   open_log(options, setting.paths);
   const Clock clock;
-  client::CurlTransport transport(transport_config(options, setting.cloud, setting.environment));
-  client::Session session(setting.cloud, transport, clock);
   const std::string cache = cache_directory(options, setting.paths);
+  const auto metrics_socket = open_metrics_socket(options);
+  Metrics metrics;
+  client::ExchangeLog exchange_log(metrics.requests);
+  client::CurlTransport curl(transport_config(options, setting.cloud, setting.environment));
+  client::ObservedTransport transport(
+      curl,
+      options.http_debug ? static_cast<client::ExchangeObserver&>(exchange_log) : metrics.requests);
+  client::Session session(setting.cloud, transport, clock);
   const auto snapshots = open_snapshots(cache);
   const auto config_for = [&](const client::Identity& who) {
     return filesystem_config(options, setting.paths, setting.cloud, who);
@@ -219,7 +241,9 @@ void serve(const Setting& setting, Ready& ready) {
                   [&](const client::Identity& who) { return config_for(who).catalogue_key; });
   });
   client::Glance images(session);
-  const Config config = config_for(login.identity);
+  Config config = config_for(login.identity);
+  config.metrics = &metrics;
+  config.token_expires = [&session] { return session.expires(); };
   check_shown_part(config);
   // Without the cloud the uploads themselves find out.
   if (!config.read_only && !login.offline) check_destination(config.upload_to, images, {});
@@ -229,7 +253,8 @@ void serve(const Setting& setting, Ready& ready) {
   Filesystem files(config, images, *store, *spools, snapshots.get());
   Executor metadata(kMetadataThreads);
   Executor transfers(kTransferThreads);
-  FuseSession fuse(files, metadata, transfers, mount_config(setting));
+  FuseSession fuse(files, metadata, transfers, metrics.operations, mount_config(setting));
+  const auto listener = serve_metrics(metrics_socket.get(), files);
   const Requests requests(files, mount_facts(options, setting.paths, session));
   if (setting.handed >= 0) {
     fuse.serve_on(Fd(setting.handed));

@@ -5,6 +5,7 @@
 
 #include <chrono>
 
+#include "base/log.h"
 #include "client/image_json.h"
 
 namespace glancefs::fs {
@@ -63,6 +64,7 @@ std::string status_text(const MountState& status) {
   text += fmt::format("shutdown   {} s\n",
                       std::chrono::ceil<std::chrono::seconds>(config.shutdown_timeout).count());
   text += fmt::format("state      {}\n", config.state_directory);
+  text += fmt::format("log        {}\n", log::target());
   return text;
 }
 

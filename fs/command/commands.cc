@@ -10,7 +10,9 @@
 #include "client/cloud.h"
 #include "fs/command/completion.h"
 #include "fs/command/config_show.h"
+#include "fs/command/doctor.h"
 #include "fs/command/interrupt.h"
+#include "fs/command/metrics.h"
 #include "fs/command/mount_commands.h"
 #include "fs/command/usage_error.h"
 #include "fs/mount/command_line.h"
@@ -67,6 +69,11 @@ constexpr std::array kCommands{
             kCompletionOptions, print_completion},
     Command{"config show", "[CLOUD]", "show what every option is, and who says so",
             kShowConfigOptions, show_config},
+    Command{"doctor", "[CLOUD] [DIR]", "look for what keeps a mount from working", kDoctorOptions,
+            run_doctor},
+    Command{"bugreport", "FILE.tar.gz", "collect what somebody who helps needs to know",
+            kBugreportOptions, run_bugreport},
+    Command{"metrics", "[DIR]", "print the metrics of a mount for Prometheus", {}, run_metrics},
     Command{"help", "[COMMAND]", "show the commands, or the options of one", {}, show_help},
     Command{"version", "", "show the version", {}, show_version},
 };

@@ -96,8 +96,7 @@ void setattr(fuse_req_t raw, fuse_ino_t node, struct stat* wanted, int which,
 }
 
 // What Glance has nothing like, with the reason kept for the directory.
-void refuse(fuse_req_t raw, std::string_view operation, fuse_ino_t directory,
-            const std::string& why) {
+void refuse(fuse_req_t raw, OperationName operation, fuse_ino_t directory, const std::string& why) {
   serve(raw, operation, directory, [&](Request& /*request*/) -> Done { throw_errno(EPERM, why); });
 }
 
@@ -263,9 +262,11 @@ void readdirplus(fuse_req_t raw, fuse_ino_t node, std::size_t size, off_t offset
   list(raw, node, size, offset, info, ListingKind::kWithNodes);
 }
 
-void releasedir(fuse_req_t raw, fuse_ino_t /*node*/, fuse_file_info* info) {
-  shell_of(raw).directories.take(info->fh);
-  fuse_reply_err(raw, 0);
+void releasedir(fuse_req_t raw, fuse_ino_t node, fuse_file_info* info) {
+  serve(raw, "releasedir", node, [&](Request& request) {
+    request.shell().directories.take(info->fh);
+    return Done{};
+  });
 }
 
 void statfs(fuse_req_t raw, fuse_ino_t node) {

@@ -78,17 +78,19 @@ std::unique_ptr<OpenFile> Shell::take(std::uint64_t fh) noexcept {
   return file;
 }
 
-Request::Request(fuse_req_t request, std::string_view operation, NodeId node) noexcept
+Request::Request(fuse_req_t request, OperationName operation, NodeId node) noexcept
     : request_(request),
       shell_(&shell_of(request)),
       operation_(operation),
-      node_(node) {}
+      node_(node),
+      began_(std::chrono::steady_clock::now()) {}
 
 Request::Request(Request&& other) noexcept
     : request_(std::exchange(other.request_, nullptr)),
       shell_(other.shell_),
       operation_(other.operation_),
       node_(other.node_),
+      began_(other.began_),
       ticket_(std::exchange(other.ticket_, std::nullopt)) {}
 
 Request::~Request() { fail(EIO); }
@@ -107,9 +109,11 @@ Caller Request::caller() const {
 }
 
 template <typename Reply>
-void Request::finish(Reply&& reply) noexcept {
+void Request::finish(Reply&& reply, int error) noexcept {
   fuse_req_t request = std::exchange(request_, nullptr);
   if (request == nullptr) return;
+  // Before the answer, so that whoever gets it finds it counted.
+  shell_->counters.count(operation_, error, std::chrono::steady_clock::now() - began_);
   reply(request);
   // Last of all: libfuse's session and the Shell stay until the last request has left.
   if (ticket_) shell_->interrupts.leave(*ticket_);
@@ -235,12 +239,12 @@ void Request::drop(const fuse_file_info& info) noexcept {
 }
 
 void Request::fail(int error) noexcept {
-  finish([&](fuse_req_t request) { return fuse_reply_err(request, error); });
+  finish([&](fuse_req_t request) { return fuse_reply_err(request, error); }, error);
 }
 
 void Request::fail(std::exception_ptr reason) noexcept {
   if (request_ == nullptr) return;
-  const int error = files().explain(operation_, node_, std::move(reason));
+  const int error = files().explain(operation_.name(), node_, std::move(reason));
   fail(error > 0 ? error : EIO);  // 0 would be success
 }
 

@@ -7,6 +7,7 @@
 
 #include <fuse_lowlevel.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -27,6 +28,7 @@
 #include "fs/fuse/notifier.h"
 #include "fs/fuse/open_table.h"
 #include "fs/fuse/passthrough.h"
+#include "fs/metrics/operation_counters.h"
 
 namespace glancefs::fs {
 
@@ -50,10 +52,11 @@ struct OpenDirectory {
 
 /// What the operations of one session share; libfuse's user data.
 struct Shell {
-  Shell(Filesystem& all, Executor& waiting, Executor& uploads)
+  Shell(Filesystem& all, Executor& waiting, Executor& uploads, OperationCounters& counted)
       : files(all),
         metadata(waiting),
         transfers(uploads),
+        counters(counted),
         notifier(std::make_shared<Notifier>(listings)),
         backings(all) {}
 
@@ -63,6 +66,7 @@ struct Shell {
   Filesystem& files;
   Executor& metadata;   ///< for everything that may wait, but
   Executor& transfers;  ///< for flush, which may take as long as an upload
+  OperationCounters& counters;
   Listings listings;
   const std::shared_ptr<Notifier> notifier;
   std::function<void()> ready;
@@ -116,8 +120,7 @@ struct Sized {
 /// release will come. Entries need nothing: nodes are not counted, so there is nothing to forget.
 class Request {
  public:
-  /// `operation` must be a literal.
-  Request(fuse_req_t request, std::string_view operation, NodeId node) noexcept;
+  Request(fuse_req_t request, OperationName operation, NodeId node) noexcept;
   Request(Request&& other) noexcept;
   Request& operator=(Request&&) = delete;
   ~Request();
@@ -154,9 +157,9 @@ class Request {
   void fail(std::exception_ptr reason) noexcept;
 
  private:
-  /// Answers by `reply`, which gets the raw request.
+  /// Answers by `reply`, which gets the raw request; `error` is what it answers.
   template <typename Reply>
-  void finish(Reply&& reply) noexcept;
+  void finish(Reply&& reply, int error = 0) noexcept;
   /// Null: the kernel reads the file by itself at present and would refuse this open, which only we
   /// could serve; answered ESTALE, at which it looks the name up and opens once more.
   std::optional<fuse_file_info> keep(NodeId node, int flags, Opened opened);
@@ -165,8 +168,9 @@ class Request {
 
   fuse_req_t request_;
   Shell* shell_;
-  std::string_view operation_;
+  OperationName operation_;
   NodeId node_;
+  std::chrono::steady_clock::time_point began_;
   std::optional<Interrupts::Ticket> ticket_;
 };
 
@@ -182,7 +186,7 @@ void attempt(Request& request, Operation&& operation) noexcept {
 
 /// Answers with what `operation` returns or throws. It must not wait.
 template <typename Operation>
-void serve(fuse_req_t raw, std::string_view name, NodeId node, Operation&& operation) noexcept {
+void serve(fuse_req_t raw, OperationName name, NodeId node, Operation&& operation) noexcept {
   Request request(raw, name, node);
   attempt(request, [&] { request.answer(operation(request)); });
 }
@@ -202,7 +206,7 @@ void dispatch(Executor& executor, Request request, Operation operation) {
 
 /// dispatch() for a request as libfuse brought it.
 template <typename Operation>
-void dispatch(Executor& executor, fuse_req_t raw, std::string_view name, NodeId node,
+void dispatch(Executor& executor, fuse_req_t raw, OperationName name, NodeId node,
               Operation operation) noexcept {
   Request request(raw, name, node);
   attempt(request, [&] { dispatch(executor, std::move(request), std::move(operation)); });
@@ -211,7 +215,7 @@ void dispatch(Executor& executor, fuse_req_t raw, std::string_view name, NodeId 
 /// dispatch() for what changes something: the kernel has forgotten what it knew of it by the
 /// answer.
 template <typename Operation>
-void dispatch_change(Executor& executor, fuse_req_t raw, std::string_view name, NodeId node,
+void dispatch_change(Executor& executor, fuse_req_t raw, OperationName name, NodeId node,
                      Operation operation) noexcept {
   dispatch(executor, raw, name, node,
            [operation = std::move(operation)](Request& request, std::stop_token stop) mutable {

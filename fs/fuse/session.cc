@@ -55,9 +55,10 @@ ssize_t write_answer(int fd, iovec* parts, int count, void* shell) {
 }  // namespace
 
 struct FuseSession::Parts {
-  Parts(Filesystem& files, Executor& metadata, Executor& transfers, MountConfig wanted)
+  Parts(Filesystem& files, Executor& metadata, Executor& transfers, OperationCounters& counters,
+        MountConfig wanted)
       : config(std::move(wanted)),
-        shell(files, metadata, transfers),
+        shell(files, metadata, transfers, counters),
         session(make_session(config, shell)),
         loop(session.get()) {
     shell.max_read = max_read(config);
@@ -107,9 +108,9 @@ void FuseSession::Parts::unmount() noexcept {
 }
 
 FuseSession::FuseSession(Filesystem& files, Executor& metadata, Executor& transfers,
-                         MountConfig config) {
+                         OperationCounters& counters, MountConfig config) {
   adopt_fuse_log();
-  parts_ = std::make_unique<Parts>(files, metadata, transfers, std::move(config));
+  parts_ = std::make_unique<Parts>(files, metadata, transfers, counters, std::move(config));
 }
 
 FuseSession::~FuseSession() {

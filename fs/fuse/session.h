@@ -10,6 +10,7 @@
 #include "fs/executor.h"
 #include "fs/filesystem.h"
 #include "fs/fuse/backing.h"
+#include "fs/metrics/operation_counters.h"
 
 namespace glancefs::fs {
 
@@ -37,10 +38,12 @@ struct MountConfig {
 /// Has no threads but those of run(); everything that waits does so on the executors.
 class FuseSession {
  public:
-  /// `files` and the executors must outlive it, and the executors must go before `files`, since
-  /// releases may still be queued. `transfers` serves flush, which lasts as long as an upload,
-  /// `metadata` the rest. Throws system_error(EINVAL) for options that libfuse does not know.
-  FuseSession(Filesystem& files, Executor& metadata, Executor& transfers, MountConfig config);
+  /// `files`, the executors and `counters` must outlive it, and the executors must go before
+  /// `files`, since releases may still be queued. `transfers` serves flush, which lasts as long as
+  /// an upload, `metadata` the rest. Throws system_error(EINVAL) for options that libfuse does not
+  /// know.
+  FuseSession(Filesystem& files, Executor& metadata, Executor& transfers,
+              OperationCounters& counters, MountConfig config);
   /// Unmounts, if that has not happened. Requests that still wait are interrupted and answered
   /// first; files that are still open are released.
   ~FuseSession();

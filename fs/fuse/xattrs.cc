@@ -30,7 +30,7 @@ int absent(std::string_view key) {
 void getxattr(fuse_req_t raw, fuse_ino_t node, const char* name, std::size_t size) {
   const std::string_view key(name);
   if (!key.starts_with(kUser)) {
-    fuse_reply_err(raw, absent(key));
+    Request(raw, "getxattr", node).fail(absent(key));
     return;
   }
   if (Filesystem::asks_for_xattr(key)) {
@@ -72,7 +72,7 @@ XattrMode xattr_mode(int flags) {
 void setxattr(fuse_req_t raw, fuse_ino_t node, const char* name, const char* value,
               std::size_t size, int flags) {
   if (!std::string_view(name).starts_with(kUser)) {
-    fuse_reply_err(raw, ENOTSUP);
+    Request(raw, "setxattr", node).fail(ENOTSUP);
     return;
   }
   // An upload or a copy may take hours; it must not hold up what else is changed.
@@ -90,7 +90,7 @@ void setxattr(fuse_req_t raw, fuse_ino_t node, const char* name, const char* val
 
 void removexattr(fuse_req_t raw, fuse_ino_t node, const char* name) {
   if (!std::string_view(name).starts_with(kUser)) {
-    fuse_reply_err(raw, ENOTSUP);
+    Request(raw, "removexattr", node).fail(ENOTSUP);
     return;
   }
   dispatch_change(shell_of(raw).metadata, raw, "removexattr", node,

@@ -318,6 +318,7 @@ ParsedOptions Parser::finish() && {
   check_contradictions();
   // The one directory says it all then.
   if (!options_.subdirectory.empty()) options_.visibilities.clear();
+  if (options_.http_debug) options_.log_level = std::max(options_.log_level, log::Level::kInfo);
   if (options_.read_only) options_.mount_flags |= MS_RDONLY;
   if (options_.allow_other) options_.fuse_options.emplace_back("allow_other");
   return {std::move(options_), std::move(warnings_), std::move(settings_)};

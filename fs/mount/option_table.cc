@@ -75,6 +75,10 @@ bool parse_import(const std::string& word) {
   return choose<bool>(word, {{"symlink", true}, {"no", false}});
 }
 
+log::Format parse_log_format(const std::string& word) {
+  return choose<log::Format>(word, {{"text", log::Format::kText}, {"json", log::Format::kJson}});
+}
+
 bool parse_passthrough(const std::string& word) {
   return choose<bool>(word, {{"auto", true}, {"no", false}});
 }
@@ -131,8 +135,11 @@ constexpr std::array kTable{
   Option{kNetwork, kValue, "connect-timeout", "TIME", "10s", "longest wait for a connection", store<&Options::connect_timeout, parse_timeout>},
   Option{kNetwork, kValue, "timeout", "TIME", "20s", "longest silence of a server", store<&Options::timeout, parse_timeout>},
 
-  Option{kLog, kPath, "log", "TARGET", "auto", "stderr, syslog or a file; auto is stderr in the foreground, otherwise syslog", store<&Options::log, parse_text>, "auto stderr syslog"},
+  Option{kLog, kPath, "log", "TARGET", "auto", "stderr, syslog, journal or a file; auto: stderr in foreground, else journal or syslog", store<&Options::log, parse_text>, "auto stderr syslog journal"},
   Option{kLog, kValue, "log-level", "LEVEL", "warning", "error, warning, info, debug or trace", store<&Options::log_level, parse_log_level>, "error warning info debug trace"},
+  Option{kLog, kValue, "log-format", "FORMAT", "text", "text, or json: an object per line", store<&Options::log_format, parse_log_format>, "text json"},
+  Option{kLog, kFlag, "http-debug", "", "no", "log each request to the cloud (method, URL, status, time, bytes), from level info on", store<&Options::http_debug, parse_flag>},
+  Option{kLog, kValue, "metrics-listen", "WHERE", "", "serve Prometheus metrics on 127.0.0.1:PORT, [::1]:PORT or unix:PATH", store<&Options::metrics_listen, parse_listen_address>},
 
   Option{kCloud, kValue, "os-cloud", "NAME", "", "the cloud in clouds.yaml", store<&Options::cloud, parse_text>},
   Option{kCloud, kValue, "os-auth-type", "TYPE", "", "how to log in: password, token, v3applicationcredential, v3totp, none …", to_cloud},

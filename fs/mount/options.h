@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "client/images.h"
 #include "fs/attributes/xattr_list.h"
+#include "fs/metrics/listen_address.h"
 #include "fs/mount/option_value.h"
 #include "fs/read/verify.h"
 #include "fs/write/recover.h"
@@ -63,8 +64,13 @@ struct Options {
   std::uint64_t spool_size = 0;  ///< bytes of all files being written together; 0: no limit
   bool passthrough = false;      ///< whether the kernel may read and write files by itself
 
-  std::string log;  ///< "auto", "stderr", "syslog" or an absolute path
+  /// "auto", "stderr", "syslog", "journal", "journal:PATH" or an absolute path.
+  std::string log;
   log::Level log_level = log::Level::kWarning;
+  log::Format log_format = log::Format::kText;
+  bool http_debug = false;  ///< log each request to the cloud
+  /// Where metrics are served; nullopt: nowhere.
+  std::optional<ListenAddress> metrics_listen;
 
   std::chrono::milliseconds metadata_ttl{};      ///< age at which the catalogue is asked again
   std::chrono::milliseconds connect_timeout{};   ///< to reach a server

@@ -31,6 +31,15 @@ bool belongs_to(std::string path, uid_t uid) {
   return status.st_uid == uid;
 }
 
+bool open_journal(const Options& options) {
+  try {
+    log::open("journal", options.log_level, options.log_format);
+    return true;
+  } catch (const std::system_error&) {
+    return false;  // no systemd here
+  }
+}
+
 class Places {
  public:
   Places(const Person& person, const Environment& environment)
@@ -118,17 +127,20 @@ std::uint64_t filesystem_size(const std::string& path) {
 void open_log(const Options& options, const Paths& paths) {
   std::string target = options.log;
   if (target == "auto") {
-    target = "syslog";
     if (options.foreground) {
       target = "stderr";
-    } else if (::access("/dev/log", F_OK) != 0) {
+    } else if (open_journal(options)) {
+      return;
+    } else if (::access("/dev/log", F_OK) == 0) {
+      target = "syslog";
+    } else {
       target = paths.log;
       std::error_code error;
       std::filesystem::create_directories(parent_of(target), error);
       if (error) throw_errno(error.value(), "cannot make " + parent_of(target) + " for the log");
     }
   }
-  log::open(target, options.log_level);
+  log::open(target, options.log_level, options.log_format);
 }
 
 }  // namespace glancefs::fs

@@ -47,9 +47,9 @@ std::string written_path(const std::string& path, const std::string& directory,
 /// Amount::of() needs. Throws system_error.
 std::uint64_t filesystem_size(const std::string& path);
 
-/// Opens the log that the options ask for: "auto" is stderr in the foreground, else syslog where
-/// the system has one, else Paths::log, whose directory is made. Throws system_error, with the
-/// path in its text, when the file cannot be opened.
+/// Opens the log that the options ask for: "auto" is stderr in the foreground, else the journal,
+/// else syslog where the system has one, else Paths::log, whose directory is made. Throws
+/// system_error, with the path in its text, when the file cannot be opened.
 void open_log(const Options& options, const Paths& paths);
 
 /// The first directory of a colon-separated variable, if it counts as default_paths() says; else

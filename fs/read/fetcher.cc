@@ -124,7 +124,11 @@ void Fetcher::read(const std::shared_ptr<Reader>& reader, cache::Extent range,
     // What is here already must not stop the read-ahead behind it.
     if (!ending_) plan(*reader, range, ahead);
   }
-  if (try_answer(*waiter)) return;
+  if (try_answer(*waiter)) {
+    hits_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  misses_.fetch_add(1, std::memory_order_relaxed);
   waiter->on_interrupt = std::make_unique<std::stop_callback<std::function<void()>>>(
       waiter->pending->interrupted(), [this] { alarm_.wake(); });
   park(std::move(waiter), ahead);

@@ -73,6 +73,11 @@ class Fetcher {
   /// The images of which downloads run.
   std::vector<Transfer> transfers() const;
   std::uint64_t fetched_bytes() const noexcept;
+  /// Reads that were answered at once, and those that had to wait.
+  struct Counts {
+    std::uint64_t hits = 0, misses = 0;
+  };
+  Counts counts() const noexcept { return {.hits = hits_, .misses = misses_}; }
 
  private:
   using Time = std::chrono::steady_clock::time_point;
@@ -102,7 +107,7 @@ class Fetcher {
   client::Images& images_;
   cache::Store& store_;
   const std::unique_ptr<cache::Store> spare_;
-  std::atomic<std::uint64_t> fetched_{0};
+  std::atomic<std::uint64_t> fetched_{0}, hits_{0}, misses_{0};
   DirectSources direct_;
   RangeSupport ranges_;
   RateLimit limit_;

@@ -95,7 +95,7 @@ void WarmUp::run() {
       fetch(image, stop);
     } catch (...) {
       if (!stop.stop_requested()) {
-        failures_.record("prefetch", node_of_image(image->id), std::current_exception());
+        failures_.record("prefetch", node_of_image(image->id), std::current_exception(), image->id);
       }
     }
     lock.lock();

@@ -17,7 +17,7 @@ void Succession::unless_refused(const std::string& id, Action&& action) {
     const bool for_good = error.code() == std::errc::permission_denied ||
                           error.code() == std::errc::operation_not_permitted;
     if (!for_good) throw;
-    failures_.record("replacing", node_of_image(id), std::current_exception());
+    failures_.record("replacing", node_of_image(id), std::current_exception(), id);
   }
 }
 

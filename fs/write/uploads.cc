@@ -400,7 +400,7 @@ void Uploads::send(const std::shared_ptr<Upload>& upload) {
     if (upload->begin_unless_written()) run(upload, any.token());
   } catch (...) {
     if (upload->removed()) return;
-    failures_.record("upload", node_of_image(upload->id()), std::current_exception());
+    failures_.record("upload", node_of_image(upload->id()), std::current_exception(), upload->id());
   }
 }
 

@@ -102,6 +102,8 @@ class Uploads {
   /// Takes images out of the catalogue.
   Removals& removals() noexcept { return removals_; }
 
+  /// Each of them, those included that end just now.
+  std::vector<std::shared_ptr<Upload>> all() const;
   /// One line for each file that is not at Glance yet.
   std::string pending() const;
   /// The same of those that are not meant to stay on this machine.
@@ -129,7 +131,6 @@ class Uploads {
   void schedule(const std::shared_ptr<Upload>& upload, std::chrono::milliseconds delay);
   void delete_found(const std::string& id, const std::stop_token& stop);
   void forget(const Upload& upload);
-  std::vector<std::shared_ptr<Upload>> all() const;
 
   // Constant after construction.
   const UploadsConfig config_;

@@ -261,7 +261,7 @@ void WebImports::fail(const OrderPtr& order, const std::exception_ptr& reason) {
     const Lock lock(mutex_);
     if (find(order) == nullptr) return;  // removed meanwhile
   }
-  failures_.record("import", node_of_image(order->id), reason);
+  failures_.record("import", node_of_image(order->id), reason, order->id);
   const Lock lock(mutex_);
   if (State* state = find(order)) state->failure = describe(reason);
 }

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -79,6 +81,98 @@ TEST_F(Log, APipeThatNobodyEmptiesHoldsUpNobody) {
 TEST_F(Log, AFileThatCannotBeOpenedIsAnErrorAndTheOldSinkStays) {
   log::open(file_, log::Level::kInfo);
   EXPECT_THROW(log::open(directory_ / "no/such/place", log::Level::kInfo), std::system_error);
+  log::info("still here");
+  EXPECT_THAT(text(), HasSubstr("still here"));
+}
+
+TEST_F(Log, AsJsonEachLineIsAnObject) {
+  log::open(file_, log::Level::kInfo, log::Format::kJson);
+  log::write(log::Level::kError, "no\nway", {.request_id = "req-1", .image = {}, .error = 5});
+  EXPECT_THAT(text(), HasSubstr(R"("level":"error","message":"no\u000away","request_id":"req-1",)"
+                                R"("errno":5})"
+                                "\n"));
+}
+
+TEST_F(Log, AFileThatWasRenamedIsMadeAnew) {
+  log::open(file_, log::Level::kInfo);
+  log::info("before");
+  ASSERT_EQ(::rename(file_.c_str(), (file_ + ".1").c_str()), 0);
+  log::info("still the old one");
+  log::reopen();
+  log::info("after");
+  EXPECT_THAT(text(), HasSubstr("after"));
+  EXPECT_THAT(text(), Not(HasSubstr("old one")));
+}
+
+TEST_F(Log, WhereTheFileCannotBeMadeAnewTheOldOneSaysSo) {
+  const std::string place = directory_ / "place";
+  ASSERT_EQ(::mkdir(place.c_str(), 0700), 0);
+  file_ = place + "/log";
+  log::open(file_, log::Level::kInfo);
+  const std::string moved = directory_ / "moved";
+  ASSERT_EQ(::rename(place.c_str(), moved.c_str()), 0);
+  log::reopen();
+  log::info("goes on");
+  file_ = moved + "/log";
+  EXPECT_THAT(text(), HasSubstr("No such file or directory"));
+  EXPECT_THAT(text(), HasSubstr("goes on"));
+}
+
+// A journald of the test's own.
+class LogToJournal : public Log {
+ protected:
+  Fd listen() {
+    Fd socket = checked_fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    ::unlink(path_.c_str());
+    if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+      throw_errno(errno, "bind");
+    }
+    return socket;
+  }
+  static std::string received(const Fd& socket) {
+    std::string bytes(65536, '\0');
+    const ssize_t size = ::recv(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    bytes.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+    return bytes;
+  }
+  const std::string path_ = directory_ / "journal";
+};
+
+TEST_F(LogToJournal, EachLineIsADatagram) {
+  const Fd journal = listen();
+  log::open("journal:" + path_, log::Level::kInfo);
+  log::write(log::Level::kError, "it is down", {.request_id = "req-7", .image = {}, .error = 5});
+  EXPECT_EQ(received(journal),
+            "MESSAGE=it is down\nPRIORITY=3\nSYSLOG_IDENTIFIER=glancefs\nERRNO=5\n"
+            "GLANCEFS_REQUEST_ID=req-7\n");
+  log::debug("not this");
+  EXPECT_EQ(received(journal), "");
+}
+
+TEST_F(LogToJournal, IsFoundAgainWhenItIsBack) {
+  Fd journal = listen();
+  log::open("journal:" + path_, log::Level::kInfo);
+  journal.reset();
+  log::info("nobody is there");
+  journal = listen();
+  log::info("back");
+  EXPECT_THAT(received(journal), HasSubstr("MESSAGE=1 lines of the log found no room\n"));
+  EXPECT_THAT(received(journal), HasSubstr("MESSAGE=back\n"));
+}
+
+TEST_F(LogToJournal, OneThatIsFullHoldsUpNobody) {
+  const Fd journal = listen();
+  log::open("journal:" + path_, log::Level::kInfo);
+  for (int i = 0; i < 4000; ++i) log::info("line {}", i);
+  EXPECT_THAT(received(journal), HasSubstr("MESSAGE=line 0\n"));
+}
+
+TEST_F(LogToJournal, OneThatIsNotThereIsAnError) {
+  log::open(file_, log::Level::kInfo);
+  EXPECT_THROW(log::open("journal:" + path_, log::Level::kInfo), std::system_error);
   log::info("still here");
   EXPECT_THAT(text(), HasSubstr("still here"));
 }

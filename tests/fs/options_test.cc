@@ -217,6 +217,21 @@ TEST(ParseOptions, EveryValueArrives) {
   EXPECT_TRUE(options.offline);
 }
 
+TEST(ParseOptions, WhatAnOperatorSees) {
+  EXPECT_EQ(parse("log=journal").log, "journal");
+  EXPECT_EQ(parse("log=journal:/run/j").log, "journal:/run/j");
+  EXPECT_EQ(parse("log=l").log, "/here/l");
+  EXPECT_EQ(parse("log-format=json").log_format, log::Format::kJson);
+  EXPECT_THAT(error_of("log-format=xml"), HasSubstr("expected text or json"));
+  EXPECT_TRUE(parse("http-debug").http_debug);
+  EXPECT_EQ(parse("http-debug,log-level=error").log_level, log::Level::kInfo);
+  EXPECT_EQ(parse("log-level=debug,http-debug").log_level, log::Level::kDebug);
+  EXPECT_EQ(parse("").metrics_listen, std::nullopt);
+  EXPECT_EQ(parse("metrics-listen=127.0.0.1:9920").metrics_listen->port, 9920);
+  EXPECT_EQ(parse("metrics-listen=unix:m.sock").metrics_listen->path, "/here/m.sock");
+  EXPECT_THAT(error_of("metrics-listen=0.0.0.0:9920"), HasSubstr("others could read"));
+}
+
 TEST(ParseOptions, SpellingsOfNamesAndFlags) {
   EXPECT_EQ(parse("cache_dir=/a").cache_directory, "/a");
   EXPECT_FALSE(parse("").offline);

@@ -79,7 +79,7 @@ class RealKernelTest : public testing::Test {
   }
 
   void mount(const std::vector<std::string>& options, bool passthrough = true) {
-    session = std::make_unique<fs::FuseSession>(*files, metadata, transfers,
+    session = std::make_unique<fs::FuseSession>(*files, metadata, transfers, counters,
                                                 fs::MountConfig{.directory = directory.path(),
                                                                 .source = "my,cloud",
                                                                 .flags = flags,
@@ -118,6 +118,7 @@ class RealKernelTest : public testing::Test {
   ReadPark park;
   std::unique_ptr<fs::Filesystem> files = make_fake_filesystem(fake);
   fs::Executor metadata{4}, transfers{4};
+  fs::OperationCounters counters;
   std::unique_ptr<fs::FuseSession> session;
   std::thread loop;
 };

@@ -137,7 +137,7 @@ TEST_F(RealKernelTest, SignalsEndTheLoop) {
 
 TEST_F(RealKernelTest, WhatCannotBeMountedSaysWhy) {
   fs::FuseSession other(
-      *files, metadata, transfers,
+      *files, metadata, transfers, counters,
       fs::MountConfig{.directory = directory / "nowhere", .source = "x", .options = {}});
   try {
     other.mount();
@@ -146,7 +146,7 @@ TEST_F(RealKernelTest, WhatCannotBeMountedSaysWhy) {
     EXPECT_THAT(error.what(), testing::HasSubstr("nowhere"));
   }
   try {
-    fs::FuseSession odd(*files, metadata, transfers,
+    fs::FuseSession odd(*files, metadata, transfers, counters,
                         fs::MountConfig{.directory = "/x", .source = "x", .options = {"odd=1"}});
     FAIL();
   } catch (const std::system_error& error) {

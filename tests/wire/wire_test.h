@@ -116,8 +116,9 @@ class WireTest : public testing::Test {
   std::optional<fs::Executor> metadata{std::in_place, kMetadataThreads};
   std::optional<fs::Executor> transfers{std::in_place, kTransferThreads};
   FakeKernel kernel;
+  fs::OperationCounters counters;
   std::unique_ptr<fs::FuseSession> session = std::make_unique<fs::FuseSession>(
-      *files, *metadata, *transfers,
+      *files, *metadata, *transfers, counters,
       fs::MountConfig{.directory = "/none", .source = "test", .options = {}});
   fuse_init_out hello{};
   std::atomic<bool> ready = false;
