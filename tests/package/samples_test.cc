@@ -1,12 +1,18 @@
 // The samples in contrib that other programs read: what must be in them so that they work.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
 
+#include <fstream>
 #include <map>
+#include <sstream>
 #include <string>
 
 namespace glancefs::test {
 namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
 
 const std::string kSamples = GLANCEFS_SAMPLES;
 
@@ -59,6 +65,18 @@ TEST_F(DaemonSet, HasAVolumeForEachMount) {
                 mount["mountPath"].as<std::string>());
     }
   }
+}
+
+std::string text_of(const std::string& name) {
+  std::ostringstream text;
+  text << std::ifstream(kSamples + "/packaging/" + name).rdbuf();
+  return text.str();
+}
+
+TEST(Packaging, IsOfThisVersion) {
+  const std::string version = GLANCEFS_VERSION;
+  EXPECT_THAT(text_of("debian/changelog"), StartsWith("glancefs (" + version + "-"));
+  EXPECT_THAT(text_of("glancefs.spec"), HasSubstr("\nVersion:        " + version + "\n"));
 }
 
 }  // namespace
