@@ -9,17 +9,23 @@ add_custom_command(TARGET glancefs POST_BUILD
 
 install(TARGETS glancefs RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
-# glancefs_install_link(<folder> <name>): a relative link to the program, so that a staged or moved
-# tree stays whole.
+# glancefs_install_link(<folder> <name>): a link to the program. Within the prefix it is relative, so
+# that a staged or moved tree stays whole; from elsewhere it is absolute, because /sbin may itself be
+# a link. The prefix is the one of the installation: cmake --install --prefix may change it.
 function(glancefs_install_link folder name)
-  cmake_path(ABSOLUTE_PATH folder BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX} NORMALIZE
-             OUTPUT_VARIABLE directory)
-  set(program ${CMAKE_INSTALL_FULL_BINDIR}/glancefs)
-  cmake_path(RELATIVE_PATH program BASE_DIRECTORY ${directory} OUTPUT_VARIABLE target)
   install(CODE "
-    file(MAKE_DIRECTORY \"\$ENV{DESTDIR}${directory}\")
-    message(STATUS \"Installing: \$ENV{DESTDIR}${directory}/${name} -> ${target}\")
-    file(CREATE_LINK \"${target}\" \"\$ENV{DESTDIR}${directory}/${name}\" SYMBOLIC)")
+    set(program \"${CMAKE_INSTALL_BINDIR}/glancefs\")
+    set(directory \"${folder}\")
+    cmake_path(ABSOLUTE_PATH program BASE_DIRECTORY \"\${CMAKE_INSTALL_PREFIX}\" NORMALIZE)
+    cmake_path(ABSOLUTE_PATH directory BASE_DIRECTORY \"\${CMAKE_INSTALL_PREFIX}\" NORMALIZE)
+    cmake_path(IS_PREFIX CMAKE_INSTALL_PREFIX \"\${directory}\" NORMALIZE within)
+    set(target \"\${program}\")
+    if(within)
+      cmake_path(RELATIVE_PATH target BASE_DIRECTORY \"\${directory}\")
+    endif()
+    file(MAKE_DIRECTORY \"\$ENV{DESTDIR}\${directory}\")
+    message(STATUS \"Installing: \$ENV{DESTDIR}\${directory}/${name} -> \${target}\")
+    file(CREATE_LINK \"\${target}\" \"\$ENV{DESTDIR}\${directory}/${name}\" SYMBOLIC)")
 endfunction()
 glancefs_install_link(${CMAKE_INSTALL_BINDIR} mount.glancefs)
 glancefs_install_link(${GLANCEFS_MOUNT_HELPER_DIR} mount.glancefs)

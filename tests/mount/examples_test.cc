@@ -21,6 +21,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 const std::string kDocuments = GLANCEFS_DOCUMENTS;
+const std::string kPrograms = std::filesystem::path(GLANCEFS_PROGRAM).parent_path();
 
 /// Where there is a directory with the openrc files admin, demo and other of a real cloud, and a
 /// file glance with the URL, all runs there; empty: on the development cloud.
@@ -31,7 +32,7 @@ std::string real_cloud() {
 
 /// The pages, by their names without ".md".
 std::vector<std::string> pages() {
-  std::vector<std::string> names{"SEMANTICS"};
+  std::vector<std::string> names{"SEMANTICS", "recipes"};
   for (const auto& file : std::filesystem::directory_iterator(kDocuments + "/semantics")) {
     names.push_back("semantics/" + file.path().stem().string());
   }
@@ -44,10 +45,13 @@ class Examples : public MountedCloud, public testing::WithParamInterface<std::st
   void SetUp() override {
     MountedCloud::SetUp();
     if (IsSkipped()) return;
-    for (const char* need :
-         {"curl", "fallocate", "flock", "getfattr", "lsattr", "python3", "qemu-img"}) {
-      if (sh(std::string("command -v ") + need).code != 0)
-        GTEST_SKIP() << need << " is not installed";
+    std::vector<std::string> needs{"curl",   "fallocate", "flock",   "getfattr",
+                                   "lsattr", "python3",   "qemu-img"};
+    if (GetParam() == "recipes") {
+      needs.insert(needs.end(), {"debugfs", "nbdcopy", "nbdinfo", "nbdkit", "qemu-io", "rsync"});
+    }
+    for (const std::string& need : needs) {
+      if (sh("command -v " + need).code != 0) GTEST_SKIP() << need << " is not installed";
     }
     if (real_cloud().empty()) {
       for (const auto& account : {cloud_.admin(), cloud_.demo(), cloud_.other()}) {
@@ -58,11 +62,18 @@ class Examples : public MountedCloud, public testing::WithParamInterface<std::st
         write_file(accounts_ + "/" + account.user_name, lines);
       }
       write_file(accounts_ + "/glance", cloud_.glance_url() + "\n");
+    } else {
+      std::filesystem::copy(real_cloud(), accounts_);
     }
     page_ = parse_page(read_file(kDocuments + "/" + GetParam() + ".md"), !real_cloud().empty());
     if (page_.sessions.empty()) return;
     const Result made = run(GLANCEFS_MAKE_IMAGES " " + accounts_, {}, std::chrono::seconds(60));
     ASSERT_EQ(made.code, 0) << made.output;
+  }
+
+  // What a page that went wrong has left mounted besides.
+  void TearDown() override {
+    sh("findmnt -rno TARGET | grep \"^$D/\" | grep -vx \"$M\" | tac | xargs -r umount -l");
   }
 
   void mount_session(const Session& session) {
@@ -81,15 +92,17 @@ class Examples : public MountedCloud, public testing::WithParamInterface<std::st
   }
 
   std::string run_session(const Session& session) {
-    const Result result =
-        run("exec bash -c \"$SCRIPT\" bash </dev/null",
-            {{"SCRIPT", script_of(session)}, {"HOME", directory_.path()}, {"LC_ALL", "C"}},
-            std::chrono::seconds(60));
+    const Result result = run("exec bash -c \"$SCRIPT\" bash </dev/null",
+                              {{"SCRIPT", script_of(session)},
+                               {"HOME", directory_.path()},
+                               {"PATH", kPrograms + ":" + std::getenv("PATH")},
+                               {"LC_ALL", "C"}},
+                              std::chrono::seconds(60));
     return compare(session, result.output);
   }
 
   Page page_;
-  const std::string accounts_ = real_cloud().empty() ? directory_.path() : real_cloud();
+  const std::string accounts_ = directory_.path();  ///< so that pages find them in ~
 };
 
 TEST_P(Examples, AreTrue) {
