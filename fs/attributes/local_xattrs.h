@@ -53,6 +53,7 @@ class LocalXattrs {
  private:
   /// The image of `node`, which has data to read.
   client::ImagePtr readable(NodeId node, std::stop_token stop);
+  std::optional<std::string> last_reason(NodeId node, const std::optional<Node>& known) const;
   std::string cached(const client::Image& image) const;
   void prefetch(NodeId node, bool wanted, std::stop_token stop);
   void pin(NodeId node, bool wanted, std::stop_token stop);
