@@ -138,12 +138,12 @@ struct Config {
   /// Under which the catalogue is kept for the next mount, see client::catalogue_key() and
   /// listed_part(); empty: it is not kept.
   std::string catalogue_key;
+  /// user.glancefs.read_only of the root changes it, for `mount -o remount`.
+  SharedFlag read_only = false;
   bool offline = false;    ///< begin with the kept catalogue when the cloud does not answer
   std::string project_id;  ///< whose private and shared images are "ours"; empty: everybody's
   std::string project_name;
   bool is_admin = false;  ///< listings then hold other projects' images
-  /// user.glancefs.read_only of the root changes it, for `mount -o remount`.
-  SharedFlag read_only = false;
   bool show_hidden = false;
   bool all_projects = false;  ///< show them under "projects"; needs is_admin
   /// The only visibilities that are shown; empty: all.

@@ -10,9 +10,10 @@ namespace glancefs::fs {
 class SharedFlag {
  public:
   // Converts from and to bool, so that it is used like one.
-  SharedFlag(bool value)
-      : value_(std::make_shared<std::atomic<bool>>(value)) {}  // NOLINT(*explicit*)
-  operator bool() const noexcept { return value_->load(); }    // NOLINT(*explicit*)
+  // NOLINTNEXTLINE(google-explicit-constructor,hicpp-explicit-conversions)
+  SharedFlag(bool value) : value_(std::make_shared<std::atomic<bool>>(value)) {}
+  // NOLINTNEXTLINE(google-explicit-constructor,hicpp-explicit-conversions)
+  operator bool() const noexcept { return value_->load(); }
 
   /// For all copies; const as what they point to is not theirs.
   void set(bool value) const noexcept { value_->store(value); }

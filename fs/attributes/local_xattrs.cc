@@ -26,17 +26,16 @@ std::string cached_text(const CachedImage& image) {
   return fmt::format("{}%", image.present == image.size ? 100 : image.present * 100 / image.size);
 }
 
+bool switches_read_only(NodeId node, std::string_view name) {
+  return node == kRootNode && name == "read_only";
+}
+
 }  // namespace
 
 std::optional<std::string> LocalXattrs::get(NodeId node, std::string_view name) const {
-  if (name == "read_only" && node == kRootNode) return flag_text(config_.read_only);
+  if (switches_read_only(node, name)) return flag_text(config_.read_only);
   const std::optional<Node> known = tree_.node(node);
-  if (name == "error") {
-    auto reason = failures_.last(node);
-    if (reason || !known || known->upload) return reason;
-    std::string stuck = stuck_reason(*known->image, std::chrono::system_clock::now());
-    return stuck.empty() ? std::nullopt : std::optional(std::move(stuck));
-  }
+  if (name == "error") return last_reason(node, known);
   if (!known) return std::nullopt;
   if (name == "cached") return known->upload ? "100%" : cached_text(state(*known->image));
   if (name == "progress") {
@@ -50,6 +49,14 @@ std::optional<std::string> LocalXattrs::get(NodeId node, std::string_view name) 
     return flag_text(store_.pinned(cache_key(config_.endpoint, *known->image).source));
   }
   return std::nullopt;
+}
+
+std::optional<std::string> LocalXattrs::last_reason(NodeId node,
+                                                    const std::optional<Node>& known) const {
+  auto reason = failures_.last(node);
+  if (reason || !known || known->upload) return reason;
+  std::string stuck = stuck_reason(*known->image, std::chrono::system_clock::now());
+  return stuck.empty() ? std::nullopt : std::optional(std::move(stuck));
 }
 
 CachedImage LocalXattrs::state(const client::Image& image) const {
@@ -90,7 +97,7 @@ void LocalXattrs::set(NodeId node, std::string_view name, std::string_view value
     checks_.forget();
     return catalogue_.refresh(std::move(stop));
   }
-  const bool switches = name == "read_only" && node == kRootNode;
+  const bool switches = switches_read_only(node, name);
   if (name != "prefetch" && name != "pin" && name != "upload" && !switches) {
     throw_errno(EPERM, "this attribute only tells");
   }

@@ -73,6 +73,7 @@ class LocalXattrs {
   /// The image of `node`, which has data to read.
   client::ImagePtr readable(NodeId node, std::stop_token stop);
   CachedImage state(const client::Image& image) const;
+  std::optional<std::string> last_reason(NodeId node, const std::optional<Node>& known) const;
   void prefetch(NodeId node, bool wanted, std::stop_token stop);
   void pin(NodeId node, bool wanted, std::stop_token stop);
   void upload(NodeId node, std::stop_token stop);

@@ -33,6 +33,17 @@ struct Request {
   bool lazy = false, force = false, verbose = false, or_read_only = false;
 };
 
+void take_letter(Request& request, char letter) {
+  request.lazy |= letter == 'l';
+  request.force |= letter == 'f';
+  request.verbose |= letter == 'v';
+  request.or_read_only |= letter == 'r';
+  // -n and -c ask for nothing that would be done here.
+  if (std::string_view("Ntlfvnrc").find(letter) == std::string_view::npos) {
+    throw StartError(ExitCode::kUsage, fmt::format("unknown option -{}", letter));
+  }
+}
+
 Request parse(std::span<char* const> arguments, const std::string& directory) {
   Request request;
   const std::string program = program_name(arguments);
@@ -51,16 +62,10 @@ Request parse(std::span<char* const> arguments, const std::string& directory) {
       continue;
     }
     for (const char letter : word.substr(1)) {
-      if (letter == 'N') request.mount_namespace = absolute_path(value(letter), directory);
-      if (letter == 't') value(letter);  // it is ours, or umount(8) would not have called us
-      request.lazy |= letter == 'l';
-      request.force |= letter == 'f';
-      request.verbose |= letter == 'v';
-      request.or_read_only |= letter == 'r';
-      // -n and -c ask for nothing that would be done here.
-      if (std::string_view("Ntlfvnrc").find(letter) == std::string_view::npos) {
-        throw StartError(ExitCode::kUsage, fmt::format("unknown option -{}", letter));
-      }
+      const std::string given = letter == 'N' || letter == 't' ? value(letter) : std::string();
+      // A type (-t) is ours, or umount(8) would not have called us.
+      if (letter == 'N') request.mount_namespace = absolute_path(given, directory);
+      take_letter(request, letter);
     }
   }
   if (request.target.empty()) {
