@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "client/cloud.h"
+#include "fs/command/call_options.h"
 #include "fs/command/completion.h"
 #include "fs/command/config_show.h"
 #include "fs/command/doctor.h"

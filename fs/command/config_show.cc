@@ -6,8 +6,8 @@
 #include <optional>
 #include <ostream>
 
+#include "fs/command/call_options.h"
 #include "fs/mount/chosen_cloud.h"
-#include "fs/mount/effective_options.h"
 #include "fs/mount/option_table.h"
 #include "fs/mount/process.h"
 
@@ -138,26 +138,13 @@ Listing listing_of(const ParsedOptions& parsed, const Paths& paths) {
   return listing;
 }
 
-ParsedOptions parse_call(const CommandCall& call) {
-  Options base = default_options();
-  base.foreground = true;  // it is not said where the daemon would run
-  if (!call.arguments.positionals().empty()) base.cloud = call.arguments.positionals().front();
-  std::vector<OptionWord> words;
-  for (const std::string& list : call.arguments.values(kMountOptionsOption.name)) {
-    for (OptionWord& word : split_options(list)) words.push_back(std::move(word));
-  }
-  return effective_options(base, words, call.environment, call.directory,
-                           [&](const Options& /*base*/, const std::string& named) {
-                             return read_chosen_config(named, call.environment);
-                           });
-}
-
 }  // namespace
 
 CommandExit show_config(const CommandCall& call) {
   call.arguments.expect_positionals(0, 1, "glancefs config show [CLOUD] [-o OPTIONS]");
   const OutputChoice choice = call.arguments.output();
-  ParsedOptions parsed = parse_call(call);
+  const auto& names = call.arguments.positionals();
+  ParsedOptions parsed = options_of(call, names.empty() ? "" : names.front());
   const Environment environment = effective_environment(call.environment, parsed.options);
   const Person person = effective_user(environment);
   std::optional<client::CloudError> trouble;

@@ -5,10 +5,6 @@
 
 namespace glancefs::fs {
 
-/// Besides -f and -c.
-inline constexpr CommandOption kMountOptionsOption{"options", 'o', "OPTIONS",
-                                                   "mount options to reckon with"};
-
 /// `config show [CLOUD] [-o OPTIONS]`: a line for each option, secrets as "***". What clouds.yaml
 /// and OS_* variables say of the cloud is shown at the os-* options; when no cloud can be chosen,
 /// the rest is shown, the reason goes to `err`, and it answers kPartly. Throws StartError.

@@ -10,46 +10,21 @@
 #include "fs/command/usage_error.h"
 #include "fs/doctor/doctor.h"
 #include "fs/doctor/report.h"
-#include "fs/mount/option_parser.h"
-#include "fs/mount/option_table.h"
-#include "fs/mount/start_error.h"
+#include "fs/mount/paths.h"
 
 namespace glancefs::fs {
 namespace {
 
-std::vector<OptionWord> option_words(const CommandCall& call) {
-  std::vector<OptionWord> words;
-  for (const std::string& list : call.arguments.values(kMountOptions.name)) {
-    for (OptionWord& word : split_options(list)) {
-      if (is_secret_option(word.name)) {
-        throw UsageError(fmt::format("{} would be seen by everybody here", word.name),
-                         "give it as a variable, or in clouds.yaml");
-      }
-      words.push_back(std::move(word));
-    }
-  }
-  return words;
-}
-
-/// The mount that the words describe. Throws UsageError.
-DoctorCase subject_of(const CommandCall& call, const std::vector<OptionWord>& words,
-                      const std::string& cloud, const std::string& mount_point) {
-  try {
-    Options base = default_options();
-    base.program = "glancefs";
-    base.foreground = true;  // any log will do
-    base.cloud = cloud;
-    DoctorCase subject{
-        .options = parse_options(base, words, call.environment, call.directory).options,
-        .environment = call.environment,
-        .directory = call.directory,
-        .mount_point = {},
-        .places = {}};
-    if (!mount_point.empty()) subject.mount_point = absolute_path(mount_point, call.directory);
-    return subject;
-  } catch (const StartError& error) {
-    throw UsageError(error.what(), error.hint());
-  }
+/// The mount that the options describe.
+DoctorCase subject_of(const CommandCall& call, const ParsedOptions& parsed,
+                      const std::string& mount_point) {
+  DoctorCase subject{.options = parsed.options,
+                     .environment = call.environment,
+                     .directory = call.directory,
+                     .mount_point = {},
+                     .places = {}};
+  if (!mount_point.empty()) subject.mount_point = absolute_path(mount_point, call.directory);
+  return subject;
 }
 
 bool is_directory_word(const std::string& word) {
@@ -82,7 +57,7 @@ CommandExit run_doctor(const CommandCall& call) {
   const bool formatted =
       call.arguments.has(kFormatOption.name) || call.arguments.has(kColumnOption.name);
   const OutputChoice choice = call.arguments.output();
-  const DoctorCase subject = subject_of(call, option_words(call), cloud, mount_point);
+  const DoctorCase subject = subject_of(call, options_of(call, cloud), mount_point);
   const auto findings = examine(subject, [&](const Finding& finding) {
     if (!formatted) call.out << finding_text(finding) << std::flush;
   });
@@ -101,9 +76,9 @@ CommandExit run_bugreport(const CommandCall& call) {
   call.arguments.expect_positionals(
       1, 1, "glancefs bugreport FILE.tar.gz [--anonymous] [--cloud NAME] [-o OPTIONS]");
   const std::string path = absolute_path(call.arguments.positionals().front(), call.directory);
-  const std::vector<OptionWord> words = option_words(call);
-  const ReportWish wish{.subject = subject_of(call, words, call.arguments.value("cloud"), {}),
-                        .words = words,
+  const ParsedOptions parsed = options_of(call, call.arguments.value("cloud"));
+  const ReportWish wish{.subject = subject_of(call, parsed, {}),
+                        .settings = parsed.settings,
                         .anonymous = call.arguments.has("anonymous")};
   std::error_code error;
   // Before minutes are spent; whether it is so in the end, the archive's maker decides.

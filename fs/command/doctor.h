@@ -3,19 +3,16 @@
 
 #include <array>
 
-#include "fs/command/commands.h"
+#include "fs/command/call_options.h"
 
 namespace glancefs::fs {
 
-inline constexpr CommandOption kMountOptions{"options", 'o', "OPTIONS",
-                                             "as for mount, without secrets; may be repeated"};
-
-inline constexpr std::array kDoctorOptions{kFormatOption, kColumnOption, kMountOptions};
+inline constexpr std::array kDoctorOptions{kFormatOption, kColumnOption, kMountOptionsOption};
 /// kPartly: there were warnings only. kFailed: a mount would not do.
 CommandExit run_doctor(const CommandCall& call);
 
 inline constexpr std::array kBugreportOptions{
-    kMountOptions,
+    kMountOptionsOption,
     CommandOption{"anonymous", '\0', "",
                   "replace the names of clouds, users, projects, images and hosts"},
     CommandOption{"cloud", '\0', "NAME", "the cloud to look at, as in clouds.yaml"}};

@@ -3,8 +3,9 @@
 #include <chrono>
 #include <ostream>
 
+#include "fs/command/mounts.h"
 #include "fs/command/usage_error.h"
-#include "fs/doctor/mounts.h"
+#include "fs/doctor/patient_read.h"
 #include "fs/mount/paths.h"
 
 namespace glancefs::fs {
@@ -16,7 +17,7 @@ constexpr std::chrono::seconds kPatience{10};
 std::string chosen_mount(const CommandCall& call) {
   const auto& words = call.arguments.positionals();
   if (!words.empty()) return absolute_path(words.front(), call.directory);
-  const auto mounts = glancefs_mounts();
+  const auto mounts = all_mounts();
   if (mounts.empty()) throw UsageError("nothing is mounted here", "glancefs metrics DIR");
   if (mounts.size() > 1) {
     std::string directories;

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "cache/disk_store.h"
 #include "client/curl_transport.h"
-#include "fs/doctor/mounts.h"
+#include "fs/doctor/patient_read.h"
 #include "fs/doctor/scrubber.h"
 #include "fs/mount/chosen_cloud.h"
 #include "fs/mount/option_table.h"
@@ -75,23 +75,14 @@ std::string command_line_of(int process) {
   return log::printable(text) + "\n";
 }
 
-/// What each option that has a value is set to, by its name.
-std::map<std::string_view, std::string> option_values(const std::vector<OptionWord>& words,
-                                                      const Environment& environment) {
-  std::map<std::string_view, std::string> values;
-  for (const Option& row : option_table()) {
-    if (!row.initial.empty()) values[row.name] = row.initial;
-    const auto variable = environment.find(environment_name(row));
-    if (variable != environment.end() && !variable->second.empty()) {
-      values[row.name] = variable->second;
-    }
+// Each option that was set, and by whom; secrets are not in the settings.
+std::string settings_text(const OptionSettings& settings) {
+  std::string text;
+  for (const auto& [name, setting] : settings) {
+    text += fmt::format("{}={}  # {}\n", name, log::printable(setting.value),
+                        log::printable(setting.origin));
   }
-  for (const OptionWord& word : words) {
-    const OptionMatch match = find_option(word.name);
-    if (match.option == nullptr) continue;
-    values[match.option->name] = match.negated ? "no" : word.value.value_or("yes");
-  }
-  return values;
+  return text;
 }
 
 /// One report under way.
@@ -107,7 +98,7 @@ class Collection {
     examine(wish_.subject, [&](const Finding& finding) { found += finding_text(finding); });
     files_.emplace_back("doctor.txt", found);
     files_.emplace_back("versions.txt", versions());
-    files_.emplace_back("options.txt", effective_options(wish_.words, wish_.subject.environment));
+    files_.emplace_back("options.txt", settings_text(wish_.settings));
     collect_mounts();
     tell_secrets();
     if (wish_.anonymous) tell_names();
@@ -211,19 +202,6 @@ class Collection {
 };
 
 }  // namespace
-
-std::string effective_options(const std::vector<OptionWord>& words,
-                              const Environment& environment) {
-  const auto values = option_values(words, environment);
-  std::string text;
-  for (const Option& row : option_table()) {
-    const auto value = values.find(row.name);
-    if (value == values.end()) continue;
-    const bool secret = row.kind == OptionKind::kSecret;
-    text += fmt::format("{}={}\n", row.name, secret ? "***" : log::printable(value->second));
-  }
-  return text;
-}
 
 ReportFiles collect_report(const ReportWish& wish,
                            const std::function<void(const std::string&)>& progress) {

@@ -146,8 +146,14 @@ std::vector<MountEntry> parse_mountinfo(std::string_view text) {
 }
 
 std::vector<MountEntry> glancefs_mounts(const std::string& mountinfo) {
-  std::vector<MountEntry> mounts = parse_mountinfo(content_of(mountinfo));
-  std::erase_if(mounts, [](const MountEntry& mount) { return mount.type != kType; });
+  const std::vector<MountEntry> all = parse_mountinfo(content_of(mountinfo));
+  std::vector<MountEntry> mounts;
+  for (auto mount = all.begin(); mount != all.end(); ++mount) {
+    const bool covered = std::any_of(mount + 1, all.end(), [&](const MountEntry& later) {
+      return later.target == mount->target;
+    });
+    if (mount->type == kType && !covered) mounts.push_back(*mount);
+  }
   return mounts;
 }
 

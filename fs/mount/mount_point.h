@@ -26,8 +26,8 @@ struct MountEntry {
 /// Lines that make no sense are left out.
 std::vector<MountEntry> parse_mountinfo(std::string_view text);
 
-/// The mounts of glancefs that this process sees, in the order in which they were made; of one that
-/// is there several times (a bind mount) all.
+/// The mounts of glancefs that this process sees and no other mount covers, in the order in which
+/// they were made; of one that is there several times (a bind mount) all.
 std::vector<MountEntry> glancefs_mounts(const std::string& mountinfo = "/proc/self/mountinfo");
 
 /// Whether a fuse.conf lets users pass allow_other.

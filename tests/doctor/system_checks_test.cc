@@ -11,7 +11,7 @@
 
 #include "fs/doctor/directory_checks.h"
 #include "fs/doctor/doctor.h"
-#include "fs/doctor/mounts.h"
+#include "fs/doctor/patient_read.h"
 #include "tests/support/temporary_directory.h"
 
 namespace glancefs::fs {

@@ -1,16 +1,13 @@
-#include "fs/doctor/mounts.h"
+#include "fs/doctor/patient_read.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <fstream>
-#include <sstream>
 
 #include "base/fd.h"
 
@@ -51,20 +48,6 @@ bool drain(const Fd& pipe, std::chrono::steady_clock::time_point until, std::str
 }
 
 }  // namespace
-
-std::vector<MountEntry> glancefs_mounts(const std::string& mountinfo) {
-  std::ostringstream text;
-  text << std::ifstream(mountinfo).rdbuf();
-  std::vector<MountEntry> all = parse_mountinfo(text.str());
-  std::vector<MountEntry> mounts;
-  for (auto mount = all.begin(); mount != all.end(); ++mount) {
-    const bool hidden = std::any_of(mount + 1, all.end(), [&](const MountEntry& later) {
-      return later.target == mount->target;
-    });
-    if (mount->type == "fuse.glancefs" && !hidden) mounts.push_back(*mount);
-  }
-  return mounts;
-}
 
 std::string text_of_file(const std::string& path, std::chrono::milliseconds limit,
                          std::size_t most) {

@@ -1,16 +1,11 @@
-// The mounts of glancefs on this machine, and what they say of themselves.
+// Reading a file whose file system may hang.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
-#include <vector>
-
-#include "fs/mount/mount_point.h"
 
 namespace glancefs::fs {
-
-/// Those that are on top of their directories, in the order of `mountinfo`.
-std::vector<MountEntry> glancefs_mounts(const std::string& mountinfo = "/proc/self/mountinfo");
 
 /// The text of a file, at most `most` bytes from its end. Waits no longer than `limit`, which
 /// matters where the file is a mount's whose daemon hangs. Throws system_error: ETIMEDOUT, or why
