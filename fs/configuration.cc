@@ -61,6 +61,7 @@ Config filesystem_config(const Options& options, const Paths& paths, const clien
   config.verify = options.verify;
   config.memory_limit = options.memory_limit;
   config.download_limit = options.download_limit;
+  config.upload_limit = options.upload_limit;
   config.direct_files = options.direct_files;
   config.uploads = options.uploads;
   config.upload_delay = options.upload_delay;

@@ -168,6 +168,7 @@ struct Config {
   Verify verify = Verify::kFull;
   std::uint64_t memory_limit = 64ULL << 20;  ///< bytes, of which half may be image data
   std::uint64_t download_limit = 0;          ///< bytes per second; 0: none
+  std::uint64_t upload_limit = 0;            ///< the same of all uploads together
   bool direct_files = false;                 ///< read file stores without Glance
   Recover recover = Recover::kAuto;          ///< what becomes of what the journal holds
   /// How long a file rests that no close(2) could send before it is sent; and how long before a

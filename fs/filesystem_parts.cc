@@ -70,6 +70,7 @@ Filesystem::Parts::Parts(Config given, client::Images& images, cache::Store& blo
                .at_once = config.uploads,
                .publisher = {.poll_interval = config.upload_pause,
                              .import_patience = config.import_patience,
+                             .limit = config.upload_limit,
                              .usual = config.upload_to},
                .recover = config.recover,
                .fallback_format = config.fallback_format,

@@ -131,7 +131,8 @@ constexpr std::array kTable{
   Option{kNetwork, kValue, "metadata-ttl", "TIME", "30s", "age at which the catalogue is asked for changes", store<&Options::metadata_ttl, parse_duration>},
   Option{kNetwork, kValue, "connections", "N", "8", "parallel downloads, 1 to 64", store<&Options::connections, parse_connections>},
   Option{kNetwork, kValue, "uploads", "N", "4", "parallel uploads, 1 to 64", store<&Options::uploads, parse_connections>},
-  Option{kNetwork, kValue, "limit-download", "SIZE", "0", "most bytes per second, as in 20M; 0 is no limit", store<&Options::download_limit, parse_size>},
+  Option{kNetwork, kValue, "limit-download", "SIZE", "0", "most bytes per second for all downloads together, as in 20M; 0 is no limit", store<&Options::download_limit, parse_size>},
+  Option{kNetwork, kValue, "limit-upload", "SIZE", "0", "the same for all uploads together", store<&Options::upload_limit, parse_size>},
   Option{kNetwork, kValue, "connect-timeout", "TIME", "10s", "longest wait for a connection", store<&Options::connect_timeout, parse_timeout>},
   Option{kNetwork, kValue, "timeout", "TIME", "20s", "longest silence of a server", store<&Options::timeout, parse_timeout>},
 

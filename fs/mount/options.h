@@ -82,6 +82,7 @@ struct Options {
   unsigned uploads = 0;                          ///< at the same time
   std::uint64_t memory_limit = 0;                ///< bytes, of the whole process, roughly
   std::uint64_t download_limit = 0;              ///< bytes per second; 0: none
+  std::uint64_t upload_limit = 0;                ///< bytes per second; 0: none
   Verify verify = Verify::kFull;
   bool direct_files = false;  ///< read file stores without Glance
   Recover recover = Recover::kAuto;

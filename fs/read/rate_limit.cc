@@ -1,11 +1,17 @@
 #include "fs/read/rate_limit.h"
 
 #include <algorithm>
+#include <limits>
 #include <system_error>
 
 #include "client/retry.h"
 
 namespace glancefs::fs {
+
+std::uint64_t RateLimit::portion() const noexcept {
+  if (rate_ == 0) return std::numeric_limits<std::uint64_t>::max();
+  return std::max<std::uint64_t>(rate_ / 10, 1024);
+}
 
 bool RateLimit::spend(std::uint64_t bytes, const std::stop_token& stop) {
   if (rate_ == 0) return false;

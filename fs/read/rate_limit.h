@@ -15,6 +15,9 @@ class RateLimit {
   /// 0: no limit.
   explicit RateLimit(std::uint64_t bytes_per_second) : rate_(bytes_per_second) {}
 
+  /// How much is best spent at once: a tenth of a second's worth, at least a KiB.
+  std::uint64_t portion() const noexcept;
+
   /// Waits until `bytes` more may pass, or until `stop`. What a tenth of a second allows passes at
   /// once. True: it waited.
   bool spend(std::uint64_t bytes, const std::stop_token& stop);

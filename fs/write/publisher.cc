@@ -54,7 +54,7 @@ std::vector<client::Change> draft_fields(const Image& image) {
 class Publisher::Attempt {
  public:
   Attempt(const PublisherConfig& config, client::Images& images, SiteFormats& formats,
-          Upload& upload, const std::string& algorithm, std::stop_token stop)
+          RateLimit& limit, Upload& upload, const std::string& algorithm, std::stop_token stop)
       : config_(config),
         images_(images),
         formats_(formats),
@@ -64,7 +64,7 @@ class Publisher::Attempt {
         destination_(destination_of(wanted_, config.usual)),
         import_config_{.poll_interval = config.poll_interval, .patience = config.import_patience},
         import_(import_config_, images, upload, destination_.stores),
-        source_(upload, algorithm) {
+        source_(upload, algorithm, limit, stop_) {
     formats_.declare(wanted_, upload_.spool());
   }
 
@@ -299,7 +299,7 @@ bool Publisher::withdraw(const std::string& id, Withdraw what, std::stop_token s
 
 client::Image Publisher::publish(Upload& upload, const std::string& algorithm,
                                  std::stop_token stop) {
-  Attempt attempt(config_, images_, formats_, upload, algorithm, stop);
+  Attempt attempt(config_, images_, formats_, limit_, upload, algorithm, stop);
   attempt.check();
   try {
     for (int left = config_.attempts; left > 0; --left) {

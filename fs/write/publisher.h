@@ -2,10 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <stop_token>
 #include <string>
 
 #include "client/images.h"
+#include "fs/read/rate_limit.h"
 #include "fs/write/destination.h"
 #include "fs/write/site_formats.h"
 #include "fs/write/staged_import.h"
@@ -21,7 +23,8 @@ struct PublisherConfig {
   std::chrono::milliseconds rollback_timeout{5000};
   std::chrono::milliseconds poll_interval{1000};
   std::chrono::milliseconds import_patience{std::chrono::minutes(60)};
-  Destination usual;  ///< of files that have no stores of their own
+  std::uint64_t limit = 0;  ///< bytes per second of all uploads together; 0: none
+  Destination usual;        ///< of files that have no stores of their own
 };
 
 /// Thread-safe; one call at a time for one Upload.
@@ -31,7 +34,8 @@ class Publisher {
   Publisher(PublisherConfig config, client::Images& images, SiteFormats& formats)
       : config_(config),
         images_(images),
-        formats_(formats) {}
+        formats_(formats),
+        limit_(config.limit) {}
 
   /// Uploads what `upload` (which has begun()) holds and answers the image once Glance shows it
   /// active with the right size and hash, in all the stores that were wanted. Otherwise throws, and
@@ -56,6 +60,7 @@ class Publisher {
   const PublisherConfig config_;
   client::Images& images_;
   SiteFormats& formats_;
+  RateLimit limit_;
 };
 
 }  // namespace glancefs::fs

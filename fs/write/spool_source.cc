@@ -5,16 +5,20 @@
 
 namespace glancefs::fs {
 
-SpoolSource::SpoolSource(Upload& upload, std::string algorithm)
+SpoolSource::SpoolSource(Upload& upload, std::string algorithm, RateLimit& limit,
+                         std::stop_token stop)
     : upload_(upload),
       algorithm_(std::move(algorithm)),
+      limit_(limit),
+      stop_(std::move(stop)),
       size_(upload.spool().size()),
       hasher_(cache::Hasher::create(algorithm_)) {}
 
 std::size_t SpoolSource::read(std::span<std::byte> into) {
   if (position_ == 0) upload_.begin_sending();
   // The kernel may make the file longer meanwhile; what was promised is size_.
-  into = into.first(std::min<std::uint64_t>(into.size(), size_ - position_));
+  into = into.first(std::min<std::uint64_t>({into.size(), size_ - position_, limit_.portion()}));
+  limit_.spend(into.size(), stop_);
   const std::size_t done = upload_.spool().read(position_, into);
   if (hasher_) hasher_->update(into.first(done));
   position_ += done;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "cache/digest.h"
 #include "client/http.h"
+#include "fs/read/rate_limit.h"
 #include "fs/write/upload.h"
 
 namespace glancefs::fs {
@@ -13,9 +15,10 @@ namespace glancefs::fs {
 /// One thread at a time.
 class SpoolSource : public client::Source {
  public:
-  /// `algorithm` is the hash to compute while reading. `upload` must outlive it. Should it
-  /// be written all the same, this stays consistent: size() bytes, and the hash of what was read.
-  SpoolSource(Upload& upload, std::string algorithm);
+  /// `algorithm` is the hash to compute while reading. Reading waits for `limit`, at most until
+  /// `stop`. `upload` and `limit` must outlive it. Should the file be written all the same, this
+  /// stays consistent: size() bytes, and the hash of what was read.
+  SpoolSource(Upload& upload, std::string algorithm, RateLimit& limit, std::stop_token stop);
 
   std::size_t read(std::span<std::byte> into) override;
   void restart() override;
@@ -28,6 +31,8 @@ class SpoolSource : public client::Source {
  private:
   Upload& upload_;
   const std::string algorithm_;
+  RateLimit& limit_;
+  const std::stop_token stop_;
   const std::uint64_t size_;
   std::uint64_t position_ = 0;
   std::optional<cache::Hasher> hasher_;

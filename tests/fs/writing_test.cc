@@ -554,5 +554,22 @@ TEST_F(Writing, ExclusiveCreationFindsWhatIsThere) {
   EXPECT_EQ(errno_thrown([&] { create("a"); }), EPERM);
 }
 
+class SlowWriting : public RigTest {
+ protected:
+  SlowWriting() {
+    rig_.config.upload_limit = 2'000'000;
+    rig_.start();
+  }
+};
+
+TEST_F(SlowWriting, ALimitHolds) {
+  const std::string data = pattern(600'000);
+  const auto before = std::chrono::steady_clock::now();
+  rig_.copy_in("private", "a", data);
+  // 0.3 s, of which 0.1 s may have been saved up.
+  EXPECT_GE(std::chrono::steady_clock::now() - before, std::chrono::milliseconds(150));
+  EXPECT_EQ(rig_.images.data(image("a").id), data);
+}
+
 }  // namespace
 }  // namespace glancefs::fs

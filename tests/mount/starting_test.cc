@@ -75,6 +75,46 @@ TEST_F(Starting, WithACloudOfCloudsYaml) {
   umount_helper();
 }
 
+TEST_F(Starting, AsAConfigurationFileSays) {
+  const std::string clouds = write_clouds(cloud_.demo().password);
+  write_file(directory_ / "glancefs.conf",
+             "cache-dir = cache\nstate-dir = state\nlog = log\nlog-level = info\n"
+             "os-cloud = dev\n[dev]\nro\n[other]\nsubdir = public\n");
+  const Environment environment{{"OS_CLIENT_CONFIG_FILE", clouds},
+                                {"GLANCEFS_CONFIG", directory_ / "glancefs.conf"}};
+  const Result result = helper("$M", environment);
+  EXPECT_EQ(result.code, 0) << result.output;
+  EXPECT_EQ(out("findmnt -no SOURCE,OPTIONS $M | cut -c 1-6"), "dev ro");
+  EXPECT_EQ(sh("test -d $D/cache && test -d $D/state && test -d $M/private").code, 0)
+      << "relative to the file";
+  umount_helper();
+}
+
+TEST_F(Starting, AMistakeInAConfigurationFileNamesItsLine) {
+  write_file(directory_ / "glancefs.conf", "# ours\ncache-dri = cache\n");
+  const Environment environment{{"GLANCEFS_CONFIG", directory_ / "glancefs.conf"}};
+  const Result result = helper("dev $M", environment);
+  EXPECT_EQ(result.code, kUsage);
+  EXPECT_EQ(result.output, "mount.glancefs: " + (directory_ / "glancefs.conf") +
+                               ":2: unknown option \"cache-dri\"\n  hint: did you mean "
+                               "\"cache-dir\"?\n");
+  EXPECT_FALSE(is_mounted());
+}
+
+TEST_F(Starting, APasswordMayStandInAPrivateConfigurationFile) {
+  write_file(directory_ / "glancefs.conf",
+             "os-auth-url = " + cloud_.auth_url() + "\nos-username = demo\nos-password = \"" +
+                 cloud_.demo().password + "\"\nos-project-name = demo\n");
+  const Environment environment{{"GLANCEFS_CONFIG", directory_ / "glancefs.conf"}};
+  ::chmod((directory_ / "glancefs.conf").c_str(), 0644);
+  EXPECT_THAT(helper("$M" + places(), environment).output,
+              HasSubstr("glancefs.conf:3: option os-password: everybody can read this file"));
+  ::chmod((directory_ / "glancefs.conf").c_str(), 0600);
+  const Result result = helper("$M" + places() + ",log-level=info", environment);
+  EXPECT_EQ(result.code, 0) << result.output;
+  umount_helper();
+}
+
 TEST_F(Starting, WithAnApplicationCredential) {
   const auto credential = cloud_.app_credential();
   const Result result = helper("$M" + places() + ",log-level=info",
