@@ -40,6 +40,10 @@ Outcome Model::open(const Operation& op, const Outcome& seen) {
   const int error_of_lookup = missing(op.name);
   if ((op.flags & O_CREAT) == 0 || error_of_lookup != ENOENT) return {.error = error_of_lookup};
   if (const int error = check_new_name(op.directory, op.name)) return {.error = error};
+  // Had the mount not known of the image, the file would have an id of its own.
+  const bool is_image = std::ranges::any_of(
+      files, [&](const auto& file) { return !seen.id.empty() && file.second.id == seen.id; });
+  if (is_image) return {.error = ENOENT};
   Local local;
   local.wanted.name = unescaped(op.name);
   local.wanted.visibility = op.directory;
