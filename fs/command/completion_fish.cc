@@ -105,25 +105,27 @@ std::string option_list() {
   return text + "\nend\n";
 }
 
+std::string switch_line(const Switch& row, const std::string& begin) {
+  std::string text = begin;
+  if (row.letter != '\0') text += fmt::format(" -s {}", row.letter);
+  if (!row.name.empty()) text += fmt::format(" -l {}", row.name);
+  if (!row.value_word.empty()) text += row.letter == 'o' ? " -x -a '(__glancefs_list)'" : " -r";
+  return text + fmt::format(" -d '{}'\n", quoted(row.help));
+}
+
+std::string option_line(const Option& row, const std::string& begin) {
+  const bool flag = row.kind == OptionKind::kFlag;
+  return fmt::format("{} -l {}{} -d '{}'\n", begin, row.name,
+                     flag ? std::string() : value_of(value_hint(row)), quoted(row.help));
+}
+
 std::string mount_arguments() {
   std::string text = "\n";
   for (const char* program : {"glancefs", "mount.glancefs"}) {
     const std::string begin = fmt::format("complete -c {} -n __glancefs_mounts", program);
     text += begin + " -a '(__glancefs_clouds) (__fish_complete_directories (commandline -ct))'\n";
-    for (const Switch& row : kSwitches) {
-      text += begin;
-      if (row.letter != '\0') text += fmt::format(" -s {}", row.letter);
-      if (!row.name.empty()) text += fmt::format(" -l {}", row.name);
-      if (!row.value_word.empty()) {
-        text += row.letter == 'o' ? " -x -a '(__glancefs_list)'" : " -r";
-      }
-      text += fmt::format(" -d '{}'\n", quoted(row.help));
-    }
-    for (const Option& row : option_table()) {
-      text += fmt::format("{} -l {}", begin, row.name);
-      if (row.kind != OptionKind::kFlag) text += value_of(value_hint(row));
-      text += fmt::format(" -d '{}'\n", quoted(row.help));
-    }
+    for (const Switch& row : kSwitches) text += switch_line(row, begin);
+    for (const Option& row : option_table()) text += option_line(row, begin);
   }
   return text;
 }

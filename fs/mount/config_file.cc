@@ -68,8 +68,8 @@ OptionWord parse_word(std::string_view line, const std::string& place) {
 
 std::string parse_section(std::string_view line, const std::string& place) {
   const std::string_view head = trimmed(without_comment(line));
-  const std::string name(head.ends_with(']') ? trimmed(head.substr(1, head.size() - 2))
-                                             : std::string_view());
+  std::string name(head.ends_with(']') ? trimmed(head.substr(1, head.size() - 2))
+                                       : std::string_view());
   if (name.empty()) refuse(place, "expected [CLOUD]");
   return name;
 }

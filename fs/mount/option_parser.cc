@@ -58,10 +58,10 @@ std::string unquote(std::string_view raw) {
 
 class Parser {
  public:
-  Parser(Options base, const Environment& environment, const std::string& directory)
+  Parser(Options base, Environment environment, std::string directory)
       : options_(std::move(base)),
-        environment_(environment),
-        directory_(directory) {}
+        environment_(std::move(environment)),
+        directory_(std::move(directory)) {}
 
   void take_variables(const std::vector<OptionWord>& words);
   void take_files(std::span<const ConfigFile> files, const std::string& cloud);
