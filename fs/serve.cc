@@ -57,7 +57,7 @@ MountConfig mount_config(const Setting& setting) {
 }
 
 MountFacts mount_facts(const Options& options, const Paths& paths, const client::Session& session) {
-  return {.region = session.cloud().region,
+  return {.region = session.cloud()->region,
           .cache_directory = cache_directory(options, paths),
           .since = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()),
           .token_expires = [&session] { return session.expires(); }};

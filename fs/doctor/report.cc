@@ -17,6 +17,7 @@
 #include "fs/doctor/patient_read.h"
 #include "fs/doctor/scrubber.h"
 #include "fs/mount/chosen_cloud.h"
+#include "fs/mount/option_parser.h"
 #include "fs/mount/option_table.h"
 #include "fs/mount/process.h"
 #include "fs/mount/unmount.h"
