@@ -8,6 +8,7 @@
 #include "fs/command/usage_error.h"
 #include "fs/mount/effective_options.h"
 #include "fs/mount/option_table.h"
+#include "fs/mount/start_error.h"
 
 namespace glancefs::fs {
 
@@ -26,10 +27,14 @@ ParsedOptions options_of(const CommandCall& call, const std::string& cloud) {
       words.push_back(std::move(word));
     }
   }
-  return effective_options(base, words, call.environment, call.directory,
-                           [&](const Options& /*base*/, const std::string& named) {
-                             return read_chosen_config(named, call.environment);
-                           });
+  try {
+    return effective_options(base, words, call.environment, call.directory,
+                             [&](const Options& /*base*/, const std::string& named) {
+                               return read_chosen_config(named, call.environment);
+                             });
+  } catch (const StartError& error) {
+    throw UsageError(error.what(), error.hint());
+  }
 }
 
 }  // namespace glancefs::fs

@@ -13,7 +13,6 @@
 #include "fs/command/config_show.h"
 #include "fs/command/doctor.h"
 #include "fs/command/interrupt.h"
-#include "fs/command/metrics.h"
 #include "fs/command/mount_commands.h"
 #include "fs/command/usage_error.h"
 #include "fs/mount/command_line.h"
@@ -74,7 +73,6 @@ constexpr std::array kCommands{
             run_doctor},
     Command{"bugreport", "FILE.tar.gz", "collect what somebody who helps needs to know",
             kBugreportOptions, run_bugreport},
-    Command{"metrics", "[DIR]", "print the metrics of a mount for Prometheus", {}, run_metrics},
     Command{"help", "[COMMAND]", "show the commands, or the options of one", {}, show_help},
     Command{"version", "", "show the version", {}, show_version},
 };

@@ -140,22 +140,41 @@ Listing listing_of(const ParsedOptions& parsed, const Paths& paths) {
 
 }  // namespace
 
+OptionSettings all_settings(const CommandCall& call, const ParsedOptions& parsed,
+                            std::optional<client::CloudError>& trouble) {
+  OptionSettings settings = parsed.settings;
+  const Environment environment = effective_environment(call.environment, parsed.options);
+  for (const Option& row : option_table()) {
+    const std::string name = environment_name(row);
+    const auto variable = environment.find(name);
+    if (!name.starts_with("OS_") || variable == environment.end() || variable->second.empty()) {
+      continue;
+    }
+    const bool secret = row.kind == OptionKind::kSecret;
+    settings.try_emplace(std::string(row.name),
+                         OptionSetting{secret ? "***" : variable->second, "environment " + name});
+  }
+  try {
+    // It knows which of them count.
+    const CloudDescription cloud = describe_chosen_cloud(
+        parsed.options, environment, effective_user(environment), call.directory);
+    CloudView(cloud, environment, settings).show();
+  } catch (const client::CloudError& error) {
+    trouble = error;
+  }
+  return settings;
+}
+
 CommandExit show_config(const CommandCall& call) {
   call.arguments.expect_positionals(0, 1, "glancefs config show [CLOUD] [-o OPTIONS]");
   const OutputChoice choice = call.arguments.output();
   const auto& names = call.arguments.positionals();
   ParsedOptions parsed = options_of(call, names.empty() ? "" : names.front());
-  const Environment environment = effective_environment(call.environment, parsed.options);
-  const Person person = effective_user(environment);
   std::optional<client::CloudError> trouble;
-  try {
-    const CloudDescription cloud =
-        describe_chosen_cloud(parsed.options, environment, person, call.directory);
-    CloudView(cloud, environment, parsed.settings).show();
-  } catch (const client::CloudError& error) {
-    trouble = error;
-  }
-  call.out << list_text(listing_of(parsed, default_paths(person, environment)), choice);
+  parsed.settings = all_settings(call, parsed, trouble);
+  const Environment environment = effective_environment(call.environment, parsed.options);
+  const Paths paths = default_paths(effective_user(environment), environment);
+  call.out << list_text(listing_of(parsed, paths), choice);
   if (!trouble) return CommandExit::kDone;
   complain(call.err, trouble->what(), trouble->hint());
   return CommandExit::kPartly;

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "fs/command/config_show.h"
 #include "fs/command/usage_error.h"
 #include "fs/doctor/doctor.h"
 #include "fs/doctor/report.h"
@@ -77,8 +78,9 @@ CommandExit run_bugreport(const CommandCall& call) {
       1, 1, "glancefs bugreport FILE.tar.gz [--anonymous] [--cloud NAME] [-o OPTIONS]");
   const std::string path = absolute_path(call.arguments.positionals().front(), call.directory);
   const ParsedOptions parsed = options_of(call, call.arguments.value("cloud"));
+  std::optional<client::CloudError> trouble;  // doctor has it, too
   const ReportWish wish{.subject = subject_of(call, parsed, {}),
-                        .settings = parsed.settings,
+                        .settings = all_settings(call, parsed, trouble),
                         .anonymous = call.arguments.has("anonymous")};
   std::error_code error;
   // Before minutes are spent; whether it is so in the end, the archive's maker decides.

@@ -15,8 +15,12 @@ inline constexpr CommandOption kCacheDirOption{
     "cache-dir", '\0', "DIR", "this cache, also without a mount; default: that of this user"};
 
 inline constexpr std::array kShowOptions{kFormatOption, kColumnOption};
-inline constexpr std::array kStatusOptions{kFormatOption, kColumnOption, kWatchOption};
-inline constexpr std::array kTransferOptions = kStatusOptions;
+inline constexpr std::array kTransferOptions{kFormatOption, kColumnOption, kWatchOption};
+/// The format in which status shows the metrics of one mount.
+inline constexpr const char* kPrometheusFormat = "prometheus";
+inline constexpr std::array kStatusOptions{
+    CommandOption{"format", 'f', "FORMAT", "table, json, value, csv, or prometheus: its metrics"},
+    kColumnOption, kWatchOption};
 inline constexpr std::array kUmountOptions{
     CommandOption{"no-wait", '\0', "", "come back at once; the daemon goes on sending"},
     CommandOption{"lazy", 'l', "", "also while it is in use; do not wait"}};

@@ -1,11 +1,15 @@
 #include <array>
+#include <chrono>
 #include <optional>
+#include <ostream>
 
 #include "base/log.h"
 #include "fs/command/daemon.h"
 #include "fs/command/mount_commands.h"
 #include "fs/command/mounts.h"
+#include "fs/command/usage_error.h"
 #include "fs/command/watch.h"
+#include "fs/doctor/patient_read.h"
 #include "fs/mount/paths.h"
 
 namespace glancefs::fs {
@@ -79,10 +83,31 @@ Listing status_of_all(const CommandCall& call, const Interrupt& interrupt, bool&
   return listing;
 }
 
+MountEntry only_mount() {
+  const std::vector<MountEntry> mounts = all_mounts();
+  if (mounts.size() == 1) return mounts.front();
+  std::string directories;
+  for (const MountEntry& mount : mounts) directories += " " + mount.target;
+  throw UsageError(mounts.empty() ? "nothing is mounted here" : "metrics are those of one mount",
+                   "glancefs status DIR -f prometheus" +
+                       (mounts.empty() ? directories : "; there are:" + directories));
+}
+
+// As .glancefs/metrics has them. A daemon that hangs must not take us along.
+CommandExit show_metrics(const CommandCall& call) {
+  constexpr std::chrono::seconds kPatience{10};
+  const auto& words = call.arguments.positionals();
+  const MountEntry mount =
+      words.empty() ? only_mount() : mount_of(absolute_path(words[0], call.directory));
+  call.out << text_of_file(mount.target + "/.glancefs/metrics", kPatience);
+  return CommandExit::kDone;
+}
+
 }  // namespace
 
 CommandExit show_status(const CommandCall& call) {
   call.arguments.expect_positionals(0, 1, "glancefs status [DIR]");
+  if (call.arguments.value(kFormatOption.name) == kPrometheusFormat) return show_metrics(call);
   const Interrupt interrupt;
   OutputChoice choice = call.arguments.output();
   const auto& words = call.arguments.positionals();

@@ -76,12 +76,16 @@ std::string command_line_of(int process) {
   return log::printable(text) + "\n";
 }
 
-// Each option that was set, and by whom; secrets are not in the settings.
+// What each option is, and who says so; secrets are not in the settings.
 std::string settings_text(const OptionSettings& settings) {
   std::string text;
-  for (const auto& [name, setting] : settings) {
-    text += fmt::format("{}={}  # {}\n", name, log::printable(setting.value),
-                        log::printable(setting.origin));
+  for (const Option& row : option_table()) {
+    const auto found = settings.find(row.name);
+    const bool set = found != settings.end();
+    if (!set && row.initial.empty()) continue;
+    text += fmt::format("{}={}  # {}\n", row.name,
+                        set ? log::printable(found->second.value) : row.initial,
+                        set ? log::printable(found->second.origin) : "default");
   }
   return text;
 }

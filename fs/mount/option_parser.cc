@@ -101,11 +101,22 @@ void check_config_path(const std::string& path) {
   fail(fmt::format("config={}", path), "must be an absolute path for root");
 }
 
+/// Where in the value of an option a path begins; npos: it holds none.
+std::size_t path_in(const Option& row, const std::string& value) {
+  if (row.kind != OptionKind::kPath || is_choice(row, value)) return std::string::npos;
+  for (const std::string_view scheme : {"unix:", "journal:"}) {
+    if (value.starts_with(scheme)) return scheme.size();
+  }
+  return row.name == "metrics-listen" ? std::string::npos : 0;
+}
+
 void Parser::apply(const Option& row, const std::string& value, std::string_view called) {
   std::string text = value;
-  if (row.kind == OptionKind::kPath && !is_choice(row, value)) {
+  const std::size_t path = path_in(row, value);
+  if (path != std::string::npos) {
     if (row.name == "config") check_config_path(value);
-    text = written_path(value, directory_, effective_user(environment_).home);
+    text = value.substr(0, path) +
+           written_path(value.substr(path), directory_, effective_user(environment_).home);
   }
   try {
     row.apply(options_, row, text);

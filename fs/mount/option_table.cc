@@ -140,7 +140,7 @@ constexpr std::array kTable{
   Option{kLog, kValue, "log-level", "LEVEL", "warning", "error, warning, info, debug or trace", store<&Options::log_level, parse_log_level>, "error warning info debug trace"},
   Option{kLog, kValue, "log-format", "FORMAT", "text", "text, or json: an object per line", store<&Options::log_format, parse_log_format>, "text json"},
   Option{kLog, kFlag, "http-debug", "", "no", "log each request to the cloud (method, URL, status, time, bytes), from level info on", store<&Options::http_debug, parse_flag>},
-  Option{kLog, kValue, "metrics-listen", "WHERE", "", "serve Prometheus metrics on 127.0.0.1:PORT, [::1]:PORT or unix:PATH", store<&Options::metrics_listen, parse_listen_address>},
+  Option{kLog, kPath, "metrics-listen", "WHERE", "", "serve Prometheus metrics on 127.0.0.1:PORT, [::1]:PORT or unix:PATH", store<&Options::metrics_listen, parse_listen_address>},
 
   Option{kCloud, kValue, "os-cloud", "NAME", "", "the cloud in clouds.yaml", store<&Options::cloud, parse_text>},
   Option{kCloud, kValue, "os-auth-type", "TYPE", "", "how to log in: password, token, v3applicationcredential, v3totp, none …", to_cloud},

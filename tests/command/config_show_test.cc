@@ -121,7 +121,7 @@ TEST_F(ConfigShow, SaysWhatIsWrongAndShowsTheRest) {
   EXPECT_THAT(out_.str(), HasSubstr("cache-size"));
   EXPECT_THAT(err_.str(), HasSubstr("glancefs: cloud \"tset\" not found"));
   EXPECT_THAT(err_.str(), HasSubstr("  hint: did you mean \"test\"?\n"));
-  EXPECT_EQ(call({"-o", "cache-dri=/x"}), 1);
+  EXPECT_EQ(call({"-o", "cache-dri=/x"}), 2);
   EXPECT_EQ(err_.str(),
             "glancefs: unknown option \"cache-dri\"\n  hint: did you mean \"cache-dir\"?\n");
   EXPECT_THAT(out_.str(), IsEmpty());

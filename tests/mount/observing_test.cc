@@ -26,7 +26,7 @@ class Observing : public MountedCloud {
     environment.merge(Environment{{"M", mount_point_}, {"D", directory_.path()}});
     return run(GLANCEFS_PROGRAM " " + words, environment, std::chrono::seconds(60));
   }
-  test::Families metrics() { return parse_exposition(glancefs("metrics $M").output); }
+  test::Families metrics() { return parse_exposition(glancefs("status $M -f prometheus").output); }
   /// Directories of the test's own, so that doctor has nothing to say of them.
   std::string places() const {
     return " -o cache-dir=" + (directory_ / "cache") + ",state-dir=" + (directory_ / "state");
