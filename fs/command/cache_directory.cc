@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "cache/maintenance.h"
+#include "fs/command/call_options.h"
 #include "fs/command/daemon.h"
 #include "fs/command/mount_commands.h"
 #include "fs/command/mounts.h"
@@ -21,41 +22,46 @@ namespace {
 // So that the question stays within what a daemon reads.
 constexpr std::size_t kIdsPerQuestion = 1000;
 
+// What a mount of this user's would have, by options, variables and configuration files; in the
+// directory that --cache-dir names, if it does.
+cache::DiskStoreConfig usual_cache(const CommandCall& call) {
+  const Options options = options_of(call, "").options;
+  std::string directory = call.arguments.value(kCacheDirOption.name);
+  if (!directory.empty()) directory = absolute_path(directory, call.directory);
+  if (directory.empty()) directory = options.cache_directory;
+  if (directory.empty()) {
+    directory = default_paths(effective_user(call.environment), call.environment).cache;
+  }
+  const std::uint64_t disk = filesystem_size(directory);
+  return {.directory = directory,
+          .limit = options.cache_size.of(disk),
+          .min_free = options.cache_min_free.of(disk)};
+}
+
 // The cache a command is about: that of a mount, the one it names, or this user's.
 class ChosenCache {
  public:
   ChosenCache(const CommandCall& call, std::string_view usage) {
     call.arguments.expect_positionals(0, 1, usage);
     const auto& words = call.arguments.positionals();
-    const std::string named = call.arguments.value(kCacheDirOption.name);
-    if (!words.empty() && !named.empty()) {
+    if (words.empty()) {
+      config_ = usual_cache(call);
+      return;
+    }
+    if (call.arguments.has(kCacheDirOption.name)) {
       throw UsageError("--cache-dir and a mount are two caches", std::string(usage));
     }
-    if (!words.empty()) {
-      daemon_.emplace(mount_of(absolute_path(words[0], call.directory)), call.environment,
-                      interrupt_);
-      directory_ = daemon_->ask("status").at("cache_directory").get<std::string>();
-    } else {
-      directory_ = directory_named(call);
-    }
-  }
-  static std::string directory_named(const CommandCall& call) {
-    const std::string named = call.arguments.value(kCacheDirOption.name);
-    if (!named.empty()) return absolute_path(named, call.directory);
-    return default_paths(effective_user(call.environment), call.environment).cache;
+    daemon_.emplace(mount_of(absolute_path(words[0], call.directory)), call.environment,
+                    interrupt_);
+    const Json status = daemon_->ask("status");
+    config_.directory = status.at("cache_directory").get<std::string>();
+    config_.limit = status.at("cache_limit").get<std::uint64_t>();
   }
 
   const Interrupt& interrupt() const noexcept { return interrupt_; }
 
-  /// `limit` and `min_free` are what a mount without options has.
-  cache::DiskStoreConfig config() const { return config_of(directory_); }
-  static cache::DiskStoreConfig config_of(const std::string& directory) {
-    const Options options = default_options();
-    const std::uint64_t disk = filesystem_size(directory);
-    return {.directory = directory,
-            .limit = options.cache_size.of(disk),
-            .min_free = options.cache_min_free.of(disk)};
-  }
+  /// With the limits of the mount; without one, with those it would have.
+  const cache::DiskStoreConfig& config() const noexcept { return config_; }
 
   /// Which files of the mount the images are; nothing without one.
   std::map<std::string, std::string> files_of(const std::vector<std::string>& ids) {
@@ -73,7 +79,7 @@ class ChosenCache {
  private:
   const Interrupt interrupt_;
   std::optional<Daemon> daemon_;
-  std::string directory_;
+  cache::DiskStoreConfig config_;
 };
 
 // A source is "<endpoint>/<image id>".
@@ -185,8 +191,8 @@ CommandExit collect_cache(const CommandCall& call) {
 }
 
 CommandExit drop_from_directory(const CommandCall& call, const std::vector<std::string>& ids) {
-  const std::string directory = ChosenCache::directory_named(call);
-  cache::Maintenance cache(ChosenCache::config_of(directory));
+  const cache::DiskStoreConfig config = usual_cache(call);
+  cache::Maintenance cache(config);
   std::map<std::string, std::vector<std::string>> by_id;
   for (const cache::KeptObject& object : cache.objects()) {
     for (const std::string& source : object.sources) by_id[id_of(source)].push_back(source);
@@ -199,7 +205,7 @@ CommandExit drop_from_directory(const CommandCall& call, const std::vector<std::
   for (const std::string& id : ids) {
     const auto found = by_id.find(id);
     if (found == by_id.end()) {
-      complain(id, "nothing is kept of it in " + directory);
+      complain(id, "nothing is kept of it in " + config.directory);
       continue;
     }
     for (const std::string& source : found->second) {

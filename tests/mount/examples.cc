@@ -69,7 +69,7 @@ std::optional<int> code_in(std::string_view line) {
 
 /// What stands after "console".
 struct Words {
-  bool setup = false, remount = false, devcloud = false;
+  bool setup = false, remount = false, devcloud = false, unmounted = false;
   std::string options, account = "demo";
 };
 
@@ -81,6 +81,8 @@ Words parse_words(const std::string& text, std::size_t line) {
       words.setup = true;
     } else if (word == "remount") {
       words.remount = true;
+    } else if (word == "unmounted") {
+      words.unmounted = true;
     } else if (word == "devcloud") {
       words.devcloud = true;
     } else if (word == "as" && stream >> words.account) {
@@ -159,9 +161,12 @@ class Parser {
     if (words_.devcloud && real_cloud_) return;
     if (page_.sessions.empty() || words_.remount ||
         page_.sessions.back().options != words_.options ||
-        page_.sessions.back().account != words_.account) {
-      page_.sessions.push_back(
-          {.options = words_.options, .account = words_.account, .examples = {}});
+        page_.sessions.back().account != words_.account ||
+        page_.sessions.back().mounted == words_.unmounted) {
+      page_.sessions.push_back({.options = words_.options,
+                                .account = words_.account,
+                                .mounted = !words_.unmounted,
+                                .examples = {}});
     }
     auto& examples = page_.sessions.back().examples;
     examples.insert(examples.end(), block_.begin(), block_.end());
@@ -193,7 +198,7 @@ std::vector<std::string> operations_of(const std::string& text) {
 }
 
 std::string script_of(const Session& session) {
-  std::string script = "cd ~/images || exit\n";
+  std::string script = session.mounted ? "cd ~/images || exit\n" : "cd || exit\n";
   for (const Example& example : session.examples) {
     script += fmt::format("{}\nprintf '\\036%d\\n' $?\n", example.command);
   }

@@ -9,7 +9,8 @@
 //
 // Words after "console": setup (runs first in each mount of the page), remount (a new mount from
 // here on), -o OPTIONS (such a mount for this block and those after it with the same options), as
-// USER (the same: a mount by admin or other instead of demo), devcloud (not run on a real cloud; a
+// USER (the same: a mount by admin or other instead of demo), unmounted (in ~, where nothing is
+// mounted), devcloud (not run on a real cloud; a
 // line "Development cloud only: WHY" must stand before it).
 #pragma once
 
@@ -31,6 +32,7 @@ struct Example {
 struct Session {
   std::string options;  ///< of the mount
   std::string account = "demo";
+  bool mounted = true;
   std::vector<Example> examples;
 };
 

@@ -32,7 +32,7 @@ std::string real_cloud() {
 
 /// The pages, by their names without ".md".
 std::vector<std::string> pages() {
-  std::vector<std::string> names{"SEMANTICS", "recipes"};
+  std::vector<std::string> names{"../README", "SEMANTICS", "recipes"};
   for (const auto& file : std::filesystem::directory_iterator(kDocuments + "/semantics")) {
     names.push_back("semantics/" + file.path().stem().string());
   }
@@ -59,11 +59,14 @@ class Examples : public MountedCloud, public testing::WithParamInterface<std::st
         for (const auto& [name, value] : openrc(account)) {
           lines += fmt::format("export {}='{}'\n", name, value);
         }
-        write_file(accounts_ + "/" + account.user_name, lines);
+        for (const char* end : {"", "-openrc"}) {
+          write_file(accounts_ + "/" + account.user_name + end, lines);
+        }
       }
       write_file(accounts_ + "/glance", cloud_.glance_url() + "\n");
     } else {
       std::filesystem::copy(real_cloud(), accounts_);
+      std::filesystem::copy(real_cloud() + "/demo", accounts_ + "/demo-openrc");
     }
     page_ = parse_page(read_file(kDocuments + "/" + GetParam() + ".md"), !real_cloud().empty());
     if (page_.sessions.empty()) return;
@@ -81,7 +84,9 @@ class Examples : public MountedCloud, public testing::WithParamInterface<std::st
       unmount();
     } else if (daemon_) {  // an example has unmounted it
       EXPECT_EQ(daemon_->wait(), 0) << daemon_->output();
+      daemon_.reset();
     }
+    if (!session.mounted) return;
     std::istringstream lines(
         run(". " + accounts_ + "/" + session.account + "; env | grep ^OS_").output);
     for (std::string line; std::getline(lines, line);) {
@@ -96,6 +101,9 @@ class Examples : public MountedCloud, public testing::WithParamInterface<std::st
                               {{"SCRIPT", script_of(session)},
                                {"HOME", directory_.path()},
                                {"PATH", kPrograms + ":" + std::getenv("PATH")},
+                               {"GLANCEFS_CONFIG", "none"},
+                               {"GLANCEFS_CACHE_DIR", directory_ / "cache"},
+                               {"GLANCEFS_STATE_DIR", directory_ / "state"},
                                {"LC_ALL", "C"}},
                               std::chrono::seconds(60));
     return compare(session, result.output);
@@ -114,6 +122,7 @@ TEST_P(Examples, AreTrue) {
 }
 
 std::string name_of(const testing::TestParamInfo<std::string>& each) {
+  if (each.param.starts_with("../")) return "front_page";
   return std::filesystem::path(each.param).filename();
 }
 INSTANTIATE_TEST_SUITE_P(Page, Examples, testing::ValuesIn(pages()), name_of);
