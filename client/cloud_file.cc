@@ -176,7 +176,8 @@ ConfigTree parse_config(const std::string& text, const std::string& source) {
   try {
     return Reader(source).tree(YAML::Load(text));
   } catch (const YAML::Exception& error) {
-    throw CloudError(fmt::format("{}: line {}: {}", source, error.mark.line + 1, error.msg));
+    throw CloudError(fmt::format("{}: line {}, column {}: {}", source, error.mark.line + 1,
+                                 error.mark.column + 1, error.msg));
   }
 }
 

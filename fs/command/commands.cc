@@ -16,6 +16,7 @@
 #include "fs/command/mount_commands.h"
 #include "fs/command/usage_error.h"
 #include "fs/mount/command_line.h"
+#include "fs/mount/option_table.h"
 #include "fs/mount/start_error.h"
 
 namespace glancefs::fs {
@@ -167,18 +168,39 @@ std::string commands_text() {
   return text;
 }
 
+namespace {
+
+// What is neither a command nor `mount`, nor two words that may be a source and a directory.
+[[noreturn]] void refuse(const std::vector<std::string>& words) {
+  if (words.empty()) throw UsageError("no command given", "glancefs help");
+  if (is_first_word(words[0])) {
+    throw UsageError(fmt::format("\"{}\" needs a second word", words[0]), "glancefs help");
+  }
+  std::vector<std::string_view> names{"mount"};
+  for (const Command& command : kCommands) {
+    names.push_back(command.name.substr(0, command.name.find(' ')));
+  }
+  const std::string_view near = nearest_word(words[0], names);
+  throw UsageError(fmt::format("unknown command \"{}\"", words[0]),
+                   near.empty() ? "glancefs help" : fmt::format("did you mean \"{}\"?", near));
+}
+
+bool may_be_mount(const std::vector<std::string>& words) {
+  return words.size() > 1 && !is_first_word(words[0]);
+}
+
+}  // namespace
+
 std::optional<int> run_command(std::span<char* const> arguments, const Environment& environment,
                                const std::string& directory, std::ostream& out, std::ostream& err) {
   std::vector<std::string> words(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
   if (!words.empty() && (words[0] == "--help" || words[0] == "-h")) words[0] = "help";
   if (!words.empty() && (words[0] == "--version" || words[0] == "-V")) words[0] = "version";
   const Command* command = find_command(words);
+  if (command == nullptr && may_be_mount(words)) return std::nullopt;
   CommandExit code = CommandExit::kFailed;
   try {
-    if (command == nullptr && (words.empty() || !is_first_word(words[0]))) return std::nullopt;
-    if (command == nullptr) {
-      throw UsageError(fmt::format("\"{}\" needs a second word", words[0]), "glancefs help");
-    }
+    if (command == nullptr) refuse(words);
     const auto rest = std::span<const std::string>(words).subspan(matches(*command, words));
     code = run(*command, rest, environment, directory, out, err);
   } catch (const UsageError& error) {

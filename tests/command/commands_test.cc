@@ -69,10 +69,21 @@ TEST_F(Commands, ListAndDropHaveShortNames) {
   EXPECT_EQ(call({"cache", "wat"}), 2);
 }
 
+TEST_F(Commands, WhatIsNeitherIsGuessedAt) {
+  EXPECT_EQ(call({"stauts"}), 2);
+  EXPECT_EQ(err_.str(), "glancefs: unknown command \"stauts\"\n  hint: did you mean \"status\"?\n");
+  EXPECT_EQ(call({"muont"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("did you mean \"mount\"?"));
+  EXPECT_EQ(call({"cache"}), 2);
+  EXPECT_EQ(err_.str(), "glancefs: \"cache\" needs a second word\n  hint: glancefs help\n");
+  EXPECT_EQ(call({}), 2);
+  EXPECT_EQ(err_.str(), "glancefs: no command given\n  hint: glancefs help\n");
+}
+
 TEST_F(Commands, WhatIsNoCommandIsLeftToTheMount) {
   EXPECT_EQ(call({"mount", "/mnt"}), std::nullopt);
   EXPECT_EQ(call({"mycloud", "/mnt"}), std::nullopt);
-  EXPECT_EQ(call({}), std::nullopt);
+  EXPECT_EQ(call({"stauts", "/mnt"}), std::nullopt) << "it may be a cloud";
 }
 
 }  // namespace
