@@ -247,7 +247,7 @@ class Publisher::Attempt {
   /// The record, after it has had time to leave "saving". An upload that was cut can only be rolled
   /// back; one that has sent all may still end well.
   std::optional<Image> settled() {
-    const bool all_sent = upload_.sent() == source_.size();
+    const bool all_sent = upload_.sending().sent() == source_.size();
     const auto deadline = std::chrono::steady_clock::now() +
                           (all_sent ? config_.settle_timeout : config_.rollback_timeout);
     while (true) {

@@ -15,14 +15,14 @@ SpoolSource::SpoolSource(Upload& upload, std::string algorithm, RateLimit& limit
       hasher_(cache::Hasher::create(algorithm_)) {}
 
 std::size_t SpoolSource::read(std::span<std::byte> into) {
-  if (position_ == 0) upload_.begin_sending();
+  if (position_ == 0) upload_.sending().begin();
   // The kernel may make the file longer meanwhile; what was promised is size_.
   into = into.first(std::min<std::uint64_t>({into.size(), size_ - position_, limit_.portion()}));
   limit_.spend(into.size(), stop_);
   const std::size_t done = upload_.spool().read(position_, into);
   if (hasher_) hasher_->update(into.first(done));
   position_ += done;
-  upload_.sent(position_);
+  upload_.sending().set_sent(position_);
   if (position_ == size_ && hasher_) {
     digest_ = hasher_->finish();
     hasher_.reset();

@@ -7,7 +7,6 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "fs/attributes/member_list.h"
 #include "fs/attributes/xattrs.h"
 #include "fs/catalogue/names.h"
 #include "fs/waker.h"
@@ -20,44 +19,6 @@ namespace {
 constexpr std::uint64_t kAllocateStep = 64ULL << 20;
 
 }  // namespace
-
-cache::SpoolRecord late_record(cache::SpoolRecord record) {
-  log::error("{}/{} was written after it was complete; the bytes are kept as {}.late",
-             record.directory, log::printable(record.name), log::printable(record.name));
-  record.image_id = client::new_uuid();
-  record.found = false;
-  record.name += ".late";
-  record.state = cache::SpoolState::kWriting;
-  record.error = "written after the image was complete";
-  return record;
-}
-
-client::Image image_of_record(const cache::SpoolRecord& record) {
-  client::Image image;
-  image.id = record.image_id;
-  image.name = unescape_name(record.name);
-  image.status = client::Status::kQueued;
-  image.status_word = "queued";
-  image.visibility = client::visibility_of(record.directory).value_or(client::Visibility::kPrivate);
-  image.created = image.updated =
-      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  for (const auto& [key, text] : record.properties) {
-    // No fields of the record: where the upload goes, and whom the image is offered to then.
-    if (key == kStoresKey || key == kMembersKey) {
-      apply_change(image, {.key = key, .value = text});
-      continue;
-    }
-    try {
-      const auto change = set_change(image, key, text);
-      if (change) apply_change(image, *change);
-    } catch (const std::system_error& error) {
-      // No reason to lose the bytes, nor not to mount.
-      log::error("{}/{}: the journal's {} is left out: {}", record.directory,
-                 log::printable(record.name), log::printable(key), error.what());
-    }
-  }
-  return image;
-}
 
 Upload::Upload(std::shared_ptr<cache::Spool> spool, client::Image image, bool found)
     : spool_(std::move(spool)),
@@ -103,18 +64,12 @@ void Upload::write(std::uint64_t offset, std::span<const std::byte> bytes) {
     spool_->write(offset, bytes);
   } catch (const std::system_error& error) {
     // The program will close the file all the same, which must not send what is here.
-    if (!torn_) torn_ = Torn{error.code().value(), error.what(), offset, bytes.size()};
+    torn_.happened(error, offset, bytes.size());
     record_.error = error.what();
     throw;
   }
-  written(offset, bytes.size());
-}
-
-void Upload::written(std::uint64_t offset, std::uint64_t size) {
   state_ = State::kWriting;
-  if (!torn_) return;
-  const bool mended = offset <= torn_->offset && offset + size >= torn_->offset + torn_->size;
-  if (mended) torn_.reset();
+  torn_.written(offset, bytes.size());
 }
 
 void Upload::truncate(std::uint64_t size) {
@@ -122,7 +77,7 @@ void Upload::truncate(std::uint64_t size) {
   check_writable();
   rewrite();
   spool_->truncate(size);
-  if (size == 0) torn_.reset();
+  if (size == 0) torn_.mend();
   state_ = State::kWriting;
 }
 
@@ -227,11 +182,7 @@ bool Upload::apply(const client::Change& change, std::string_view key, std::stri
   if (key == kStoresKey && state_ == State::kUploading) {
     throw_errno(EBUSY, "the image is on its way into its stores");
   }
-  auto& properties = record_.properties;
-  std::erase_if(properties, [&](const auto& property) { return property.first == key; });
-  if (change.value) properties.emplace_back(key, text);
-  if (key == "name") record_.name = escape_name(std::string(text));
-  if (key == "visibility") record_.directory = text;
+  note_change(record_, change, key, text);
   save();
   apply_change(image_, change);
   if (state_ != State::kUploading) return true;
@@ -251,17 +202,7 @@ void Upload::move(const Place& place, bool whole) {
   if (whole) spool_->sync();
   Lock lock(mutex_);
   if (state_ == State::kUploading) throw_errno(EBUSY, "the image is being uploaded");
-  cache::SpoolRecord record = record_;
-  record.directory = client::to_string(place.visibility);
-  record.name = escape_name(place.name);
-  record.replaces = place.replaces;
-  std::erase_if(record.properties, [](const auto& property) {
-    return property.first == "name" || property.first == "visibility";
-  });
-  if (found_) {  // its record has another name, which only what was set here replaces
-    record.properties.emplace_back("name", place.name);
-    record.properties.emplace_back("visibility", record.directory);
-  }
+  cache::SpoolRecord record = record_at(record_, place);
   if (whole) record.state = cache::SpoolState::kWaiting;
   std::swap(record, record_);
   try {
@@ -317,7 +258,7 @@ bool Upload::begin_when_idle(const std::stop_token& stop, bool unfinished) {
 
 void Upload::check_whole() {
   if (held_) throw_errno(EBUSY, "kept here: " + record_.error);
-  if (torn_) throw_errno(torn_->error, "not sent, a write has failed: " + torn_->why);
+  torn_.check();
   if (!shared_ || spool_->size() == 0 || !spool_->disk_is_full()) return;
   // The kernel may have been refused a write, and we are not told.
   const std::string why = "it may not be whole, its disk is full: " + spool_->path();
@@ -335,10 +276,9 @@ void Upload::start() {
   state_ = State::kUploading;
   seen_ = spool_->version();
   held_ = false;
-  torn_.reset();
+  torn_.mend();
   later_.clear();  // all that was set so far goes with this attempt
-  sent_ = 0;
-  attempts_ = 0;
+  sending_.reset();
   import_news_.clear();
 }
 
@@ -421,12 +361,6 @@ void Upload::cancel(const std::string& why, const std::stop_token& stop) {
 std::stop_token Upload::cancelled() const {
   Lock lock(mutex_);
   return attempt_.get_token();
-}
-
-void Upload::begin_sending() noexcept {
-  sent_ = 0;
-  ++attempts_;
-  sending_since_ = std::chrono::steady_clock::now();
 }
 
 void Upload::forsake() noexcept {
@@ -525,7 +459,7 @@ std::string Upload::describe() const {
   const std::string& more = state_ == State::kUploading ? import_news_ : record_.error;
   const std::string& old = record_.replaces;
   return log::printable(fmt::format(
-      "{}  {}  {} of {} bytes sent{}{}{}{}", shown_name(), state_word(), sent_.load(),
+      "{}  {}  {} of {} bytes sent{}{}{}{}", shown_name(), state_word(), sending_.sent(),
       spool_->size(), old.empty() ? "" : "  in place of ", old, more.empty() ? "" : "  ", more));
 }
 
@@ -535,15 +469,12 @@ Transfer Upload::transfer() const {
                     .id = image_.id,
                     .file = shown_name(),
                     .state = std::string(state_word()),
-                    .bytes = sent_,
+                    .bytes = sending_.sent(),
                     .size = spool_->size(),
                     .rate = std::nullopt,
-                    .attempt = attempts_,
+                    .attempt = sending_.attempts(),
                     .more = state_ == State::kUploading ? import_news_ : record_.error};
-  if (state_ == State::kUploading && import_news_.empty()) {
-    transfer.rate =
-        rate_of(transfer.bytes, std::chrono::steady_clock::now() - sending_since_.load());
-  }
+  if (state_ == State::kUploading && import_news_.empty()) transfer.rate = sending_.rate();
   return transfer;
 }
 

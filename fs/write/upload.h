@@ -28,6 +28,9 @@
 #include "client/images.h"
 #include "fs/filesystem.h"
 #include "fs/transfers.h"
+#include "fs/write/sending.h"
+#include "fs/write/tear.h"
+#include "fs/write/upload_record.h"
 
 namespace glancefs::fs {
 
@@ -93,13 +96,7 @@ class Upload {
   /// what is changed in the middle of one. The stores cannot be changed then: EBUSY. False: nothing
   /// was done, it is an image by now. ERRORS of the journal.
   bool apply(const client::Change& change, std::string_view key, std::string_view text);
-  /// Where the image is to be.
-  struct Place {
-    client::Visibility visibility;
-    std::string name;
-    /// UUID of the image that is there now and goes once this one is whole at Glance; empty: none.
-    std::string replaces;
-  };
+  using Place = UploadPlace;
   Place place() const;
   /// To another place. EBUSY while an upload runs. `whole`: the new name says that nobody will
   /// write any more, and the journal learns both at once.
@@ -156,11 +153,8 @@ class Upload {
   /// Tells a running upload, or the one that begins next, to end.
   std::stop_token cancelled() const;
 
-  /// The running upload begins to send from the first byte on.
-  void begin_sending() noexcept;
-  /// Bytes it has sent.
-  void sent(std::uint64_t bytes) noexcept { sent_ = bytes; }
-  std::uint64_t sent() const noexcept { return sent_; }
+  /// How far the running upload is; told by whoever sends.
+  Sending& sending() noexcept { return sending_; }
 
   /// All is sent, and Glance imports it: `news` is what is known of that.
   void importing(const std::string& news);
@@ -185,16 +179,9 @@ class Upload {
 
  private:
   static constexpr pid_t kNobody = -1;
-  /// A write that failed: `size` bytes at `offset` are missing.
-  struct Torn {
-    int error;
-    std::string why;
-    std::uint64_t offset, size;
-  };
   void allocate_step(int mode, std::uint64_t offset, std::uint64_t length);
   void save() REQUIRES(mutex_);
   void rewrite() REQUIRES(mutex_);
-  void written(std::uint64_t offset, std::uint64_t size) REQUIRES(mutex_);
   bool differs() const REQUIRES(mutex_);
   void check_writable() const REQUIRES(mutex_);
   void check_whole() REQUIRES(mutex_);
@@ -207,9 +194,7 @@ class Upload {
   const std::shared_ptr<cache::Spool> spool_;
   std::atomic<bool> found_;
   std::stop_source removed_;
-  std::atomic<std::uint64_t> sent_{0};
-  std::atomic<unsigned> attempts_ = 0;  ///< of the running upload
-  std::atomic<std::chrono::steady_clock::time_point> sending_since_{};
+  Sending sending_;
   std::atomic<bool> shared_ = false, settling_ = false, named_ = false;
   std::atomic<pid_t> awaited_ = kNobody;
 
@@ -220,7 +205,7 @@ class Upload {
   State state_ GUARDED_BY(mutex_) = State::kWriting;
   /// The spool when the last attempt began; absent: there was none.
   std::optional<cache::SpoolVersion> seen_ GUARDED_BY(mutex_);
-  std::optional<Torn> torn_ GUARDED_BY(mutex_);
+  Tear torn_ GUARDED_BY(mutex_);
   bool held_ GUARDED_BY(mutex_) = false;
   /// Ends the upload that runs, or the next. Another one once that has been heard.
   std::stop_source attempt_ GUARDED_BY(mutex_);
@@ -228,12 +213,5 @@ class Upload {
   std::vector<client::Change> later_ GUARDED_BY(mutex_);
   std::string import_news_ GUARDED_BY(mutex_);
 };
-
-/// What was written to a spool after its image was complete: a file of its own, beside it, which
-/// nobody sends unasked.
-cache::SpoolRecord late_record(cache::SpoolRecord record);
-
-/// The image a journal record describes, before anything of it is at Glance.
-client::Image image_of_record(const cache::SpoolRecord& record);
 
 }  // namespace glancefs::fs
