@@ -42,7 +42,9 @@ int Model::send_created(File& file, Local& local, Image image) {
   for (const std::string key : {"disk_format", "container_format"}) {
     if (!is_known_format(key, all_fields(image).at(key))) return EINVAL;
   }
-  local.found = false;  // whoever had made the record has removed it
+  // Whoever had made the record has removed it.
+  local.found = false;
+  file.seen = nullptr;
   if (image.visibility == "public") return EACCES;
   image.status = "queued";
   image.members.clear();
