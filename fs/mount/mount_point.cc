@@ -78,9 +78,13 @@ std::string canonical(const std::string& path) {
   return parent.empty() ? path : absolute_path(given.filename().string(), parent);
 }
 
+// Whether the daemon of the mount on `path` is gone. What the kernel remembers of the root would
+// still be shown by stat(2), so it must ask.
 bool is_dead(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) != 0 && errno == ENOTCONN;
+  struct statx status {};
+  return ::statx(AT_FDCWD, path.c_str(), AT_STATX_FORCE_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE,
+                 &status) != 0 &&
+         errno == ENOTCONN;
 }
 
 bool is_set_uid_root(const std::string& path) {

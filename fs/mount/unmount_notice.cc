@@ -33,7 +33,10 @@ UnmountNotice::UnmountNotice(const std::string& source, const std::string& mount
   int error = mnt_fs_set_source(fs, source.c_str());
   if (error == 0) error = mnt_fs_set_target(fs, mount_point.c_str());
   if (error == 0) error = mnt_fs_append_options(fs, "uhelper=fuse.glancefs");
-  if (error == 0) error = update_table(nullptr, fs);
+  if (error == 0) {
+    update_table(mount_point.c_str(), nullptr);  // what a daemon that was killed has left
+    error = update_table(nullptr, fs);
+  }
   mnt_unref_fs(fs);
   if (error == 0) {
     mount_point_ = mount_point;

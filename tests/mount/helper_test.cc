@@ -246,6 +246,18 @@ TEST_F(Helper, RootsMountStaysUnlessAskedOtherwise) {
   EXPECT_EQ(result.code, 0) << result.output;
 }
 
+TEST_F(Helper, ADaemonThatWasKilledLeavesNothingInTheTableOfMounts) {
+  const Result result = script(
+      "for i in 1 2 3; do\n"
+      "  mount -t glancefs none $M -o $O\n"
+      "  grep -c TARGET=$M /run/mount/utab\n"
+      "  kill -9 $(sed -n 's/^process *//p' $M/.glancefs/status)\n"
+      "  while stat $M/private >/dev/null 2>&1; do :; done\n"
+      "done");
+  EXPECT_EQ(result.code, 0) << result.output;
+  EXPECT_THAT(result.output, AllOf(HasSubstr("1\n"), Not(HasSubstr("2\n"))));
+}
+
 TEST_F(Helper, TakesAMountThatMountFuseHasMade) {
   if (sh("command -v mount.fuse3").code != 0) GTEST_SKIP() << "mount.fuse3 is not installed";
   add("a", "data");
