@@ -11,6 +11,7 @@
 
 namespace glancefs::fs {
 
+/// LineDeadline(): at once. ::max(): never.
 using LineDeadline = std::chrono::steady_clock::time_point;
 
 /// Waits until `socket` can be read; false: `deadline` has passed. ECANCELED: `ending` (-1: none)

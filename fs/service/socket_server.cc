@@ -83,7 +83,7 @@ void SocketServer::accept_one() {
   if (clients_ >= limits_.clients) {
     // Without waiting: what fits into the socket's buffer.
     static_cast<void>(
-        write_line(*client, refusal_line(EBUSY, "too many ask at once"), LineDeadline::min(), -1));
+        write_line(*client, refusal_line(EBUSY, "too many ask at once"), LineDeadline(), -1));
     return;
   }
   ++clients_;

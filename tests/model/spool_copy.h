@@ -51,6 +51,8 @@ class SpoolCopy {
     }
     file.close();
     std::filesystem::resize_file(to, bytes.size());
+    // The journal knows by it what was sent.
+    std::filesystem::last_write_time(to, std::filesystem::last_write_time(from));
   }
 
   const std::string directory_;

@@ -43,6 +43,8 @@ class Helper : public MountedCloud {
     write_file(directory_ / "prepare",
                // Links in /sbin, a table of mounts and an fstab of our own.
                "trap 'umount -l $M 2>/dev/null || :' EXIT\n"
+               // Other tests' mounts came along, and would live as long as we do.
+               "findmnt -rno TARGET -t fuse.glancefs | xargs -r umount -il 2>/dev/null || :\n"
                "mkdir -p $D/ns; mount -t tmpfs none $D/ns\n"
                "mkdir -p $D/ns/upper $D/ns/work $D/ns/run\n"
                "mount -t overlay overlay -o "
