@@ -150,7 +150,9 @@ void LocalXattrs::upload(NodeId node, std::stop_token stop) {
   if (known->upload->is_local()) {
     throw_errno(EPERM, "names that begin with a dot stay on this machine; rename it");
   }
-  if (known->upload->has_writers()) throw_errno(EBUSY, "the file is being written");
+  if (!known->upload->wait_for_writers(Uploads::kReleaseTime)) {
+    throw_errno(EBUSY, "the file is being written");
+  }
   uploads_.publish_now(known->upload, true, std::move(stop));
 }
 

@@ -1,6 +1,7 @@
 // What a mount does with the bytes that an earlier one left in the journal.
 
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include "cache/spool_journal.h"
@@ -282,6 +283,16 @@ TEST_F(Recovering, AnImageThatSomebodyElseQueuedSurvivesARemountAndAFailure) {
   while (pending().find("failed") == std::string::npos) std::this_thread::yield();
   EXPECT_EQ(image("q").id, queued.id);
   EXPECT_EQ(image("q").status, Status::kQueued);
+}
+
+// The kernel tells of the end of an open file after close(2) has returned.
+TEST_F(Recovering, AskingWaitsForAWriterThatHasClosed) {
+  Opened file = create("a", O_RDWR | O_CREAT);
+  write(file, 0, "data");
+  auto asking = std::async(std::launch::async, [&] { ask_for_upload("a"); });
+  files().release(std::move(file.handle));
+  EXPECT_NO_THROW(asking.get());
+  wait_until_active("a");
 }
 
 TEST_F(Recovering, AskingIsRefusedWhereThereIsNothingToSend) {
