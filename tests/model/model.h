@@ -132,6 +132,8 @@ class Model {
   std::vector<bool> choices;
   std::size_t chosen = 0;
   std::string fault;  ///< of this step
+  /// Our token has been declared void, and perhaps no request has found that out yet.
+  bool token_is_void = false;
 
  private:
   bool choose();

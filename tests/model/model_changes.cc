@@ -22,6 +22,8 @@ bool is_busy(const Image& image) {
 // that was lost.
 int Model::patch(int number, const Image& wanted, const std::set<std::string>& keys, bool removes) {
   if (const int error = request(!removes)) return error;
+  // The answer that was lost may have been that we are to log in anew.
+  if (removes && fault == "lost" && token_is_void && choose()) return EIO;
   auto version = std::make_shared<Version>();
   File& file = files.at(number);
   const int error = patched(file, wanted, keys, removes, *version);

@@ -112,6 +112,7 @@ std::optional<std::string> World::step(const Operation& operation) {
   const Verb& verb = verb_called(op.verb);
   if (!verb.applies(model_, op)) return std::nullopt;
   if (!op.fault.empty()) arm(op);
+  model_.token_is_void |= op.fault == "401";
   const Outcome outcome = verb.attempt(*this, op);
   cloud_->clear_faults();
   // A mount that has lost the cloud asks again by itself, at any time: have that behind us.
