@@ -111,10 +111,13 @@ void Tree::replace(const std::vector<client::ImagePtr>& images, Time begun) {
       if (!places_.admits(*image)) continue;
       if (TreeItem* item = listed(image, begun, changes)) item->sweep = sweep;
     }
+    const auto is_gone = [&](const TreeItem& known) {
+      return known.sweep != sweep && is_older(known, begun) &&
+             !places_.is_offered(*known.node.image);
+    };
     std::vector<NodeId> gone;
     for (const auto& [id, known] : items_) {
-      if (places_.is_offered(*known.node.image)) continue;
-      if (known.sweep != sweep && is_older(known, begun)) gone.push_back(id);
+      if (is_gone(known)) gone.push_back(id);
     }
     for (const NodeId id : gone) remove(id, changes);
     std::erase_if(taken_out_,
@@ -138,22 +141,23 @@ void Tree::merge(const std::vector<client::ImagePtr>& images, Time begun) {
 
 void Tree::offer(const std::vector<client::ImagePtr>& images, Time begun) {
   change([&](ChangeRecorder& changes) REQUIRES(mutex_) {
+    const auto is_known_better = [&](NodeId id) REQUIRES(mutex_) {
+      const TreeItem* known = item(id);
+      return known != nullptr ? known->touched >= begun : is_taken_out_since(id, begun);
+    };
     std::unordered_set<std::string_view> now;
     for (const client::ImagePtr& image : images) {
       Node node;
       node.id = number(image->id);
       node.image = image;
       node.confirmed = begun;
-      const TreeItem* known = item(node.id);
-      if (known != nullptr && known->touched >= begun) continue;
-      if (is_taken_out_since(node.id, begun)) continue;
+      if (is_known_better(node.id)) continue;
       now.insert(image->id);
       places_.set_offered(image->id, true);
       set(std::move(node), changes);
     }
     for (const std::string& id : places_.offers()) {
-      const TreeItem* known = item(number(id));
-      if (now.contains(id) || (known != nullptr && known->touched >= begun)) continue;
+      if (now.contains(id) || is_known_better(number(id))) continue;
       places_.set_offered(id, false);
       remove(number(id), changes);
     }

@@ -92,9 +92,9 @@ std::size_t matches(const Command& command, std::span<const std::string> words) 
 }
 
 const Command* find_command(std::span<const std::string> words) {
-  const auto found = std::ranges::find_if(
+  const auto* found = std::ranges::find_if(
       kCommands, [&](const Command& command) { return matches(command, words) > 0; });
-  return found == kCommands.end() ? nullptr : &*found;
+  return found == kCommands.end() ? nullptr : found;
 }
 
 // "cache" alone, where there is "cache list".

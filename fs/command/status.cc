@@ -48,8 +48,8 @@ constexpr std::array kColumns{"mount_point",
                               "state_directory",
                               "version"};
 // So many side by side nobody can read.
-const std::vector<std::string> kShortColumns{"mount_point", "cloud",  "project_name",    "region",
-                                             "state",       "images", "uploads_pending", "since"};
+constexpr std::array kShortColumns{"mount_point", "cloud",  "project_name",    "region",
+                                   "state",       "images", "uploads_pending", "since"};
 
 Json with_mount(const MountEntry& mount, const Json& answer) {
   Json status{{"mount_point", mount.target}, {"source", mount.source}};
@@ -117,7 +117,9 @@ CommandExit show_status(const CommandCall& call) {
                   [&] { return show_text(fields_of(status_of(mount, call, interrupt)), choice); });
     return CommandExit::kDone;
   }
-  if (choice.format == Format::kTable && choice.columns.empty()) choice.columns = kShortColumns;
+  if (choice.format == Format::kTable && choice.columns.empty()) {
+    choice.columns.assign(kShortColumns.begin(), kShortColumns.end());
+  }
   bool all_answered = true;
   show_or_watch(call, interrupt,
                 [&] { return list_text(status_of_all(call, interrupt, all_answered), choice); });

@@ -11,6 +11,13 @@ using std::chrono::milliseconds;
 
 constexpr std::chrono::hours kLocalLife{24};
 
+// Of a file whose image had arrived: whether it was written since. Then it is one of its own.
+bool came_late(cache::Spool& spool) {
+  if (spool.version() == spool.record().sent) return false;
+  spool.update(late_record(spool.record()));
+  return true;
+}
+
 }  // namespace
 
 milliseconds local_life_left(std::chrono::system_clock::time_point recorded) {
@@ -28,12 +35,9 @@ std::vector<Recovery::File> Recovery::take_up(const std::stop_token& stop) {
 
 std::optional<Recovery::File> Recovery::consider(std::unique_ptr<cache::Spool> spool,
                                                  const std::stop_token& stop) {
-  if (spool->record().state == cache::SpoolState::kArrived) {
-    if (spool->version() == spool->record().sent) {
-      spool->discard();
-      return std::nullopt;
-    }
-    spool->update(late_record(spool->record()));
+  if (spool->record().state == cache::SpoolState::kArrived && !came_late(*spool)) {
+    spool->discard();
+    return std::nullopt;
   }
   const cache::SpoolRecord record = spool->record();
   const bool unfinished = record.state == cache::SpoolState::kWriting;

@@ -334,12 +334,11 @@ void Upload::fail(const std::string& text) {
 
 // Not under the lock: whoever is told may be waiting for it.
 void Upload::end_attempt() {
-  std::stop_source attempt;
-  {
+  const auto current = [&] {
     Lock lock(mutex_);
-    attempt = attempt_;
-  }
-  attempt.request_stop();
+    return attempt_;
+  };
+  current().request_stop();
 }
 
 void Upload::cancel(const std::string& why, const std::stop_token& stop) {

@@ -277,7 +277,8 @@ void Uploads::check_valid(Upload& upload, const client::Image& image) {
 // journal knows that.
 void Uploads::complete(const std::shared_ptr<Upload>& upload, const std::string& former_id,
                        client::Image image, const std::stop_token& stop) {
-  const NodeId node = node_of_image(former_id), next = node_of_image(image.id);
+  const NodeId node = node_of_image(former_id);
+  const NodeId next = node_of_image(image.id);
   const Turns::Turn turn = turns_.take(std::min(node, next), {});
   std::optional<Turns::Turn> other;
   if (node != next) turns_.take(std::max(node, next), {}, other);
