@@ -108,8 +108,8 @@ void Tree::replace(const std::vector<client::ImagePtr>& images, Time begun) {
   change([&](ChangeRecorder& changes) REQUIRES(mutex_) {
     const std::uint64_t sweep = ++sweeps_;
     for (const client::ImagePtr& image : images) {
-      if (!places_.admits(*image)) continue;
-      if (TreeItem* item = listed(image, begun, changes)) item->sweep = sweep;
+      TreeItem* item = places_.admits(*image) ? listed(image, begun, changes) : nullptr;
+      if (item != nullptr) item->sweep = sweep;
     }
     const auto is_gone = [&](const TreeItem& known) {
       return known.sweep != sweep && is_older(known, begun) &&
@@ -206,7 +206,8 @@ void Tree::erase(std::string_view id) {
 client::ImagePtr Tree::shared(client::ImagePtr image) const {
   Lock lock(mutex_);
   const TreeItem* known = item(number(image->id));
-  return known != nullptr && *known->node.image == *image ? known->node.image : std::move(image);
+  if (known != nullptr && *known->node.image == *image) return known->node.image;
+  return image;
 }
 
 TreeItem* Tree::listed(const client::ImagePtr& image, Time begun, ChangeRecorder& changes) {
@@ -324,7 +325,7 @@ std::optional<Node> Tree::find(NodeId directory, std::string_view name) const {
   }
   // A name that only an id can have leads to a hidden image, too.
   if (is_short_alias(name)) return node_of(by_alias(directory, name));
-  const std::optional<Node> listed = find_in(directory, name);
+  std::optional<Node> listed = find_in(directory, name);
   if (listed || (!client::is_uuid(name) && !alias_id(name))) return listed;
   return find_in(unlisted(directory), name);
 }

@@ -33,6 +33,16 @@ std::vector<Recovery::File> Recovery::take_up(const std::stop_token& stop) {
   return files;
 }
 
+std::string Recovery::why_useless(const cache::Spool& spool, milliseconds left) const {
+  const cache::SpoolRecord record = spool.record();
+  if (how_ == Recover::kDiscard) return "recover=discard";
+  if (record.state == cache::SpoolState::kWriting && spool.size() == 0) {
+    return "nothing had been written";
+  }
+  if (is_local_name(record.name) && left <= milliseconds(0)) return "a temporary file of old";
+  return {};
+}
+
 std::optional<Recovery::File> Recovery::consider(std::unique_ptr<cache::Spool> spool,
                                                  const std::stop_token& stop) {
   if (spool->record().state == cache::SpoolState::kArrived && !came_late(*spool)) {
@@ -43,10 +53,7 @@ std::optional<Recovery::File> Recovery::consider(std::unique_ptr<cache::Spool> s
   const bool unfinished = record.state == cache::SpoolState::kWriting;
   const bool local = is_local_name(record.name);
   const milliseconds left = local_life_left(record.changed);
-  std::string useless;
-  if (local && left <= milliseconds(0)) useless = "a temporary file of old";
-  if (unfinished && spool->size() == 0) useless = "nothing had been written";
-  if (how_ == Recover::kDiscard) useless = "recover=discard";
+  const std::string useless = why_useless(*spool, left);
   if (!useless.empty()) {
     drop(*spool, useless, stop);
     return std::nullopt;

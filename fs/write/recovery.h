@@ -45,6 +45,8 @@ class Recovery {
 
  private:
   std::optional<File> consider(std::unique_ptr<cache::Spool> spool, const std::stop_token& stop);
+  /// Why nobody will ask for it; empty: somebody may. `left`: see local_life_left().
+  std::string why_useless(const cache::Spool& spool, std::chrono::milliseconds left) const;
   void drop(cache::Spool& spool, const std::string& why, const std::stop_token& stop);
 
   const Recover how_;
