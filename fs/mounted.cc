@@ -7,7 +7,6 @@
 #include <sstream>
 
 #include "base/log.h"
-#include "fs/configuration.h"
 #include "fs/fuse/errands.h"
 #include "fs/fuse/shutdown.h"
 #include "fs/fuse/signals.h"
@@ -45,8 +44,8 @@ ShutdownSteps shutdown_steps(const Setting& setting, Filesystem& files, FuseSess
 void reload(const Setting& setting, client::Session& session, const std::stop_token& stop) {
   setting.manager.reloading();
   std::string status = mounted_text(setting);
+  log::reopen();
   try {
-    open_log(setting.options, setting.paths);
     session.log_in_anew(
         load_chosen_cloud(setting.options, setting.environment, setting.person, setting.directory),
         stop);

@@ -89,6 +89,20 @@ TEST_F(SignalsAndSystemd, HangupLogsInAnewAndReopensTheLog) {
   unmount();
 }
 
+TEST_F(SignalsAndSystemd, ALogThatCannotBeMadeAnewDoesNotKeepTheOldLogin) {
+  write_clouds(cloud_.demo().password);
+  mount_cloud({{"OS_CLIENT_CONFIG_FILE", directory_ / "clouds.yaml"}});
+  std::filesystem::rename(log_, log_ + ".1");
+  std::filesystem::create_directory(log_);
+  daemon_->signal(SIGHUP);
+  const auto says = [&](const std::string& text) {
+    return eventually([&] { return read_file(log_ + ".1").find(text) != std::string::npos; });
+  };
+  EXPECT_TRUE(says("dev: logged in anew")) << read_file(log_ + ".1");
+  EXPECT_TRUE(says("log file " + log_ + ": Is a directory")) << read_file(log_ + ".1");
+  unmount();
+}
+
 TEST_F(SignalsAndSystemd, HangupDoesNotMakeSomebodyElseOfTheMount) {
   write_clouds(cloud_.demo().password);
   mount_cloud({{"OS_CLIENT_CONFIG_FILE", directory_ / "clouds.yaml"}});
