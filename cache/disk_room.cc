@@ -81,11 +81,15 @@ std::invoke_result_t<Work, Index&> DiskRoom::guarded(Work work) noexcept {
   }
 }
 
-std::uint64_t DiskRoom::disk_left() const {
+std::uint64_t DiskRoom::disk_free() const {
   struct statvfs status {};
   if (::fstatvfs(files_.fd().get(), &status) != 0) throw_errno(errno, "statvfs " + files_.path());
-  const std::uint64_t left = status.f_bavail * status.f_frsize;
-  return left - std::min(left, config_.min_free);
+  return status.f_bavail * status.f_frsize;
+}
+
+std::uint64_t DiskRoom::disk_left() const {
+  const std::uint64_t free = disk_free();
+  return free - std::min(free, config_.min_free);
 }
 
 std::uint64_t DiskRoom::reserve(const std::string& name, std::uint64_t least,
@@ -194,9 +198,7 @@ std::vector<std::pair<std::string, std::string>> DiskRoom::sources() noexcept {
 bool DiskRoom::evict_to_limits() noexcept {
   const Lock lock(mutex_);
   return guarded([&](Index& index) {
-    struct statvfs status {};
-    if (::fstatvfs(files_.fd().get(), &status) != 0) throw_errno(errno, "statvfs");
-    const std::uint64_t free = status.f_bavail * status.f_frsize;
+    const std::uint64_t free = disk_free();
     const std::uint64_t total = index.total_bytes();
     const std::uint64_t over = std::max(total - std::min(total, config_.limit),
                                         config_.min_free - std::min(config_.min_free, free));

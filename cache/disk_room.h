@@ -64,6 +64,9 @@ class DiskRoom {
   void open_index() REQUIRES(mutex_);
   bool evict_from(Index& index, std::uint64_t bytes);
   bool evict_one(Index& index, const IndexRow& row);
+  /// Bytes that the disk has left, and those of them that are not to stay free. Both throw
+  /// system_error.
+  std::uint64_t disk_free() const;
   std::uint64_t disk_left() const;
 
   template <typename Work>

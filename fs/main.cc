@@ -3,7 +3,6 @@
 #include <iostream>
 
 #include "fs/command/commands.h"
-#include "fs/configuration.h"
 #include "fs/mount/chosen_cloud.h"
 #include "fs/mount/command_line.h"
 #include "fs/mount/daemon.h"

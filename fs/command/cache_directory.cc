@@ -13,6 +13,7 @@
 #include "fs/command/mounts.h"
 #include "fs/command/progress.h"
 #include "fs/command/usage_error.h"
+#include "fs/mount/configuration.h"
 #include "fs/mount/option_table.h"
 #include "fs/mount/paths.h"
 
@@ -25,17 +26,10 @@ constexpr std::size_t kIdsPerQuestion = 1000;
 // What a mount of this user's would have, by options, variables and configuration files; in the
 // directory that --cache-dir names, if it does.
 cache::DiskStoreConfig usual_cache(const CommandCall& call) {
-  const Options options = options_of(call, "").options;
-  std::string directory = call.arguments.value(kCacheDirOption.name);
-  if (!directory.empty()) directory = absolute_path(directory, call.directory);
-  if (directory.empty()) directory = options.cache_directory;
-  if (directory.empty()) {
-    directory = default_paths(effective_user(call.environment), call.environment).cache;
-  }
-  const std::uint64_t disk = filesystem_size(directory);
-  return {.directory = directory,
-          .limit = options.cache_size.of(disk),
-          .min_free = options.cache_min_free.of(disk)};
+  Options options = options_of(call, "").options;
+  const std::string named = call.arguments.value(kCacheDirOption.name);
+  if (!named.empty()) options.cache_directory = absolute_path(named, call.directory);
+  return store_config(options, default_paths(effective_user(call.environment), call.environment));
 }
 
 // The cache a command is about: that of a mount, the one it names, or this user's.

@@ -10,6 +10,7 @@
 #include "client/cloud.h"
 #include "fs/command/call_options.h"
 #include "fs/command/completion.h"
+#include "fs/command/completion_words.h"
 #include "fs/command/config_show.h"
 #include "fs/command/doctor.h"
 #include "fs/command/interrupt.h"
@@ -98,11 +99,7 @@ const Command* find_command(std::span<const std::string> words) {
 }
 
 // "cache" alone, where there is "cache list".
-bool is_first_word(std::string_view word) {
-  return std::ranges::any_of(kCommands, [&](const Command& command) {
-    return command.name.starts_with(word) && command.name.substr(word.size()).starts_with(' ');
-  });
-}
+bool is_first_word(std::string_view word) { return !second_words(word).empty(); }
 
 std::string usage_of(const Command& command) {
   return fmt::format("glancefs {}{}{}", command.name, command.usage.empty() ? "" : " ",
@@ -176,11 +173,9 @@ namespace {
   if (is_first_word(words[0])) {
     throw UsageError(fmt::format("\"{}\" needs a second word", words[0]), "glancefs help");
   }
-  std::vector<std::string_view> names{"mount"};
-  for (const Command& command : kCommands) {
-    names.push_back(command.name.substr(0, command.name.find(' ')));
-  }
-  const std::string_view near = nearest_word(words[0], names);
+  const std::vector<std::string> names = first_words();
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  const std::string_view near = nearest_word(words[0], views);
   throw UsageError(fmt::format("unknown command \"{}\"", words[0]),
                    near.empty() ? "glancefs help" : fmt::format("did you mean \"{}\"?", near));
 }

@@ -3,7 +3,6 @@
 #include <limits>
 #include <ostream>
 
-#include "base/log.h"
 #include "fs/command/mounts.h"
 #include "fs/mount/paths.h"
 
@@ -26,7 +25,7 @@ std::vector<std::string> for_each_file(const CommandCall& call,
       work(daemon, {.name = word, .words = {{"node", file.node}}});
       done.push_back(word);
     } catch (const std::runtime_error& error) {
-      call.err << "glancefs: " << log::printable(error.what()) << "\n";
+      complain(call.err, error.what(), "");
     }
   }
   return done;

@@ -15,11 +15,6 @@ namespace {
   throw std::runtime_error(fmt::format("{}: {}", path, why));
 }
 
-std::optional<MountEntry> last_with(const std::vector<MountEntry>& mounts, const auto& fits) {
-  const auto found = std::find_if(mounts.rbegin(), mounts.rend(), fits);
-  return found == mounts.rend() ? std::nullopt : std::optional(*found);
-}
-
 struct stat status_of(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0) return status;
@@ -27,8 +22,8 @@ struct stat status_of(const std::string& path) {
   fail(path, std::generic_category().message(errno));
 }
 
-MountEntry mount_with(const struct stat& status, const std::string& path) {
-  const std::vector<MountEntry> mounts = glancefs_mounts();
+MountEntry mount_with(const std::vector<MountEntry>& mounts, const struct stat& status,
+                      const std::string& path) {
   // The name that `path` goes through, if there are several of one mount.
   std::optional<MountEntry> found;
   for (const MountEntry& mount : mounts) {
@@ -53,14 +48,14 @@ std::vector<MountEntry> all_mounts() {
 }
 
 MountEntry mount_of(const std::string& path) {
-  const auto root =
-      last_with(glancefs_mounts(), [&](const MountEntry& mount) { return mount.target == path; });
-  return root ? *root : mount_with(status_of(path), path);
+  const std::vector<MountEntry> mounts = glancefs_mounts();
+  const auto root = std::ranges::find(mounts, path, &MountEntry::target);
+  return root != mounts.end() ? *root : mount_with(mounts, status_of(path), path);
 }
 
 MountedFile file_on_mount(const std::string& path) {
   const struct stat status = status_of(path);
-  return {.mount = mount_with(status, path), .node = status.st_ino};
+  return {.mount = mount_with(glancefs_mounts(), status, path), .node = status.st_ino};
 }
 
 }  // namespace glancefs::fs

@@ -3,7 +3,6 @@
 #include <optional>
 #include <ostream>
 
-#include "base/log.h"
 #include "fs/command/daemon.h"
 #include "fs/command/mount_commands.h"
 #include "fs/command/mounts.h"
@@ -74,7 +73,7 @@ Listing status_of_all(const CommandCall& call, const Interrupt& interrupt, bool&
     } catch (const DaemonError& error) {
       all_answered = false;
       status = with_mount(mount, {{"state", "unknown"}, {"trouble", error.what()}});
-      call.err << "glancefs: " << log::printable(error.what()) << "\n";
+      complain(call.err, error.what(), "");
     }
     std::vector<Cell> row;
     for (const Json& value : status) row.push_back(cell_of(value));

@@ -1,6 +1,5 @@
 #include <ostream>
 
-#include "base/log.h"
 #include "fs/command/daemon.h"
 #include "fs/command/files.h"
 #include "fs/command/mount_commands.h"
@@ -48,7 +47,7 @@ CommandExit list_transfers(const CommandCall& call) {
         add_transfers(listing, mount, Daemon(mount, call.environment, interrupt).ask("transfers"));
       } catch (const DaemonError& error) {
         all_answered = false;
-        call.err << "glancefs: " << log::printable(error.what()) << "\n";
+        complain(call.err, error.what(), "");
       }
     }
     return list_text(listing, choice);

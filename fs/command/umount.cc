@@ -1,6 +1,5 @@
 #include <ostream>
 
-#include "base/log.h"
 #include "fs/command/daemon.h"
 #include "fs/command/mount_commands.h"
 #include "fs/command/mounts.h"
@@ -26,7 +25,7 @@ DaemonFacts facts_of(Daemon& daemon, std::ostream& err) {
             .identity = status.at("endpoint").get<std::string>() + " " +
                         (project.is_string() ? project.get<std::string>() : "")};
   } catch (const DaemonError& error) {
-    err << "glancefs: " << log::printable(error.what()) << "; not waiting for uploads\n";
+    complain(err, std::string(error.what()) + "; not waiting for uploads", "");
     return {};
   }
 }

@@ -13,6 +13,7 @@
 #include "fs/doctor/cloud_checks.h"
 #include "fs/doctor/directory_checks.h"
 #include "fs/mount/chosen_cloud.h"
+#include "fs/mount/configuration.h"
 #include "fs/mount/process.h"
 
 namespace glancefs::fs {
@@ -74,14 +75,10 @@ class Examination {
   }
 
   void look_at_directories() {
-    const auto chosen = [](const std::string& option, const std::string& usual) {
-      return option.empty() ? usual : option;
-    };
-    const DirectoryFacts cache = look_at_directory(chosen(options_.cache_directory, paths_.cache));
+    const DirectoryFacts cache = look_at_directory(cache_directory(options_, paths_));
     look("cache", [&] { return check_cache_directory(cache, options_.cache_min_free); });
     look("state", [&] {
-      return check_state_directory(
-          look_at_directory(chosen(options_.state_directory, paths_.state)));
+      return check_state_directory(look_at_directory(state_directory(options_, paths_)));
     });
     look("passthrough", [&] {
       utsname system{};
@@ -111,9 +108,6 @@ class Examination {
       add("name", failed(url + " is no URL of http or https"));
       return;
     }
-    client::TransportConfig config = client::transport_config(*cloud_, environment_);
-    config.connect_timeout = options_.connect_timeout;
-    config.silence_timeout = options_.timeout;
     const std::string proxy = proxy_for(*origin, environment_);
     if (!proxy.empty()) {
       add("name", skipped("left to the proxy " + proxy));
@@ -123,7 +117,7 @@ class Examination {
                })) {
       return add("login", skipped("the server cannot be reached"));
     }
-    CloudChecks checks(*cloud_, config);
+    CloudChecks checks(*cloud_, transport_config(options_, *cloud_, environment_));
     if (!look("tls", [&] { return checks.answer(url); })) {
       return add("login", skipped("the server does not answer"));
     }

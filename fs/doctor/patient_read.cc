@@ -1,7 +1,6 @@
 #include "fs/doctor/patient_read.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <csignal>
 
 #include "base/fd.h"
+#include "base/poll.h"
 
 namespace glancefs::fs {
 namespace {
@@ -35,11 +35,8 @@ namespace {
 bool drain(const Fd& pipe, std::chrono::steady_clock::time_point until, std::string& text) {
   std::array<char, 65536> piece{};
   while (true) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     pollfd waiting{.fd = pipe.get(), .events = POLLIN, .revents = 0};
-    if (left.count() <= 0) return false;
-    if (::poll(&waiting, 1, static_cast<int>(left.count())) <= 0) continue;
+    if (poll_until(std::span(&waiting, 1), until) <= 0) return false;
     const ssize_t got = ::read(pipe.get(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return true;

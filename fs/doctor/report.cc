@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <sstream>
 #include <utility>
 
 #include "base/log.h"
@@ -17,10 +16,10 @@
 #include "fs/doctor/patient_read.h"
 #include "fs/doctor/scrubber.h"
 #include "fs/mount/chosen_cloud.h"
+#include "fs/mount/daemon_facts.h"
 #include "fs/mount/option_parser.h"
 #include "fs/mount/option_table.h"
 #include "fs/mount/process.h"
-#include "fs/mount/unmount.h"
 
 namespace glancefs::fs {
 namespace {
@@ -56,17 +55,6 @@ std::string versions() {
       static_cast<const char*>(kernel.release), static_cast<const char*>(kernel.machine),
       ::gnu_get_libc_version(), GLANCEFS_LIBFUSE, client::http_library(),
       cache::database_library());
-}
-
-/// The value behind a word of `.glancefs/status`; empty: it has none.
-std::string status_value(const std::string& status, std::string_view word) {
-  std::istringstream lines(status);
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(word) || line.size() <= word.size() || line[word.size()] != ' ') continue;
-    const std::size_t begin = line.find_first_not_of(' ', word.size());
-    return begin == std::string::npos ? std::string() : line.substr(begin);
-  }
-  return {};
 }
 
 /// The command that started the daemon; it has overwritten the secrets in it.

@@ -1,27 +1,20 @@
 #include "fs/doctor/system_checks.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <regex>
 #include <sstream>
 
+#include "base/file_text.h"
 #include "fs/mount/option_table.h"
 #include "fs/mount/start_error.h"
 
 namespace glancefs::fs {
 namespace {
-
-std::string content_of(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 Finding refusal(const StartError& error) { return failed(error.what(), error.hint()); }
 
@@ -54,7 +47,7 @@ Finding check_fuse(const SystemPlaces& places, const Person& person) {
 Finding check_allow_other(const SystemPlaces& places, const Person& person, bool wanted) {
   if (person.uid == 0) return ok("root may let others in");
   const std::string& file = places.mount.fuse_conf;
-  if (allows_user_allow_other(content_of(file))) return ok("user_allow_other is in " + file);
+  if (allows_user_allow_other(file_text(file))) return ok("user_allow_other is in " + file);
   const std::string what = "user_allow_other is not in " + file;
   const std::string hint = "with that line people may mount with allow_other";
   return wanted ? failed(what, hint) : ok(what + "; only you will see your mounts");
@@ -94,7 +87,7 @@ Finding check_updatedb(const SystemPlaces& places) {
   if (!std::filesystem::exists(places.updatedb_conf, error)) {
     return ok("there is no " + places.updatedb_conf);
   }
-  if (prunes_glancefs(content_of(places.updatedb_conf))) {
+  if (prunes_glancefs(file_text(places.updatedb_conf))) {
     return ok(places.updatedb_conf + " leaves fuse.glancefs out");
   }
   return warning(places.updatedb_conf + " does not leave fuse.glancefs out",
@@ -104,15 +97,13 @@ Finding check_updatedb(const SystemPlaces& places) {
 
 Finding check_mount_point(const SystemPlaces& places, const Person& person,
                           const std::string& path) {
-  for (const MountEntry& mount : parse_mountinfo(content_of(places.mount.mountinfo))) {
-    if (mount.target != path || mount.type != "fuse.glancefs") continue;
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) {
-      return warning(fmt::format("the glancefs that was mounted on {} has died", path),
-                     "mount it again, which replaces it, or: umount " + path);
-    }
-    return ok(fmt::format("{} is a mount of {}", path, mount.source));
+  const auto mounts = glancefs_mounts(places.mount.mountinfo);
+  const auto mounted = std::ranges::find(mounts, path, &MountEntry::target);
+  if (mounted != mounts.end() && is_dead(path)) {
+    return warning(fmt::format("the glancefs that was mounted on {} has died", path),
+                   "mount it again, which replaces it, or: umount " + path);
   }
+  if (mounted != mounts.end()) return ok(fmt::format("{} is a mount of {}", path, mounted->source));
   try {
     const auto checked = MountPoint(person, places.mount).check_directory(path, {});
     if (checked.notes.empty()) return ok(path + " can be mounted on");

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,12 +14,12 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/poll.h"
 
 namespace glancefs::fs {
 namespace {
 
 constexpr std::chrono::seconds kPatience{2};
-constexpr std::chrono::minutes kLongestPoll{1};
 constexpr std::size_t kMaxHead = std::size_t{16} * 1024;
 constexpr int kBacklog = 8;
 
@@ -84,16 +83,7 @@ std::uint16_t bound_port(const Fd& socket) {
 bool wait_for(int fd, short events, const Fd& stop, Time until) {
   std::array<pollfd, 2> waiting{{{.fd = fd, .events = events, .revents = 0},
                                  {.fd = stop.get(), .events = POLLIN, .revents = 0}}};
-  while (true) {
-    const auto left = until - std::chrono::steady_clock::now();
-    if (left.count() <= 0) return false;
-    const auto wait =
-        std::chrono::ceil<std::chrono::milliseconds>(std::min<Time::duration>(left, kLongestPoll));
-    const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(wait.count()));
-    if (ready < 0 && errno != EINTR) return false;
-    if (waiting[1].revents != 0) return false;
-    if (ready > 0) return true;
-  }
+  return poll_until(waiting, until) > 0 && waiting[1].revents == 0;
 }
 
 // The head of a request; empty: none came in time.

@@ -1,7 +1,6 @@
 #include "fs/mount/daemon.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +12,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "base/poll.h"
 #include "fs/mount/held_signals.h"
 
 namespace glancefs::fs {
@@ -33,14 +33,10 @@ void write_all(int fd, std::string_view bytes) {
 /// Waits for `first` (and `second`, unless -1) to become readable. 0: neither did in time.
 int wait_readable(int first, int second, SteadyTime deadline) {
   std::array<pollfd, 2> fds{pollfd{first, POLLIN, 0}, pollfd{second, POLLIN, 0}};
-  for (;;) {
-    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-    const auto bounded = std::clamp(left, milliseconds(0), milliseconds(3'600'000));
-    const int count = ::poll(fds.data(), fds.size(), static_cast<int>(bounded.count()));
-    if (count > 0) return fds[0].revents != 0 ? first : second;
-    if (count < 0 && errno != EINTR) throw_errno(errno, "poll");
-    if (std::chrono::steady_clock::now() >= deadline) return 0;
-  }
+  const int count = poll_until(fds, deadline);
+  if (count < 0) throw_errno(errno, "poll");
+  if (count == 0) return 0;
+  return fds[0].revents != 0 ? first : second;
 }
 
 /// The daemon as the process that waits for it sees it.

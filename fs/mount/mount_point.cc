@@ -15,10 +15,10 @@
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "base/fd.h"
+#include "base/file_text.h"
 #include "fs/mount/start_error.h"
 
 namespace glancefs::fs {
@@ -53,12 +53,6 @@ unsigned number_after(std::string_view text, std::string_view mark) {
   return number;
 }
 
-std::string content_of(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
 [[noreturn]] void unusable(const std::string& path, const std::string& why) {
   throw StartError(ExitCode::kMountFailed, fmt::format("{}: {}", path, why));
 }
@@ -76,15 +70,6 @@ std::string canonical(const std::string& path) {
   const std::filesystem::path given(path);
   const std::string parent = resolve(given.parent_path().string());
   return parent.empty() ? path : absolute_path(given.filename().string(), parent);
-}
-
-// Whether the daemon of the mount on `path` is gone. What the kernel remembers of the root would
-// still be shown by stat(2), so it must ask.
-bool is_dead(const std::string& path) {
-  struct statx status {};
-  return ::statx(AT_FDCWD, path.c_str(), AT_STATX_FORCE_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE,
-                 &status) != 0 &&
-         errno == ENOTCONN;
 }
 
 bool is_set_uid_root(const std::string& path) {
@@ -150,7 +135,7 @@ std::vector<MountEntry> parse_mountinfo(std::string_view text) {
 }
 
 std::vector<MountEntry> glancefs_mounts(const std::string& mountinfo) {
-  const std::vector<MountEntry> all = parse_mountinfo(content_of(mountinfo));
+  const std::vector<MountEntry> all = parse_mountinfo(file_text(mountinfo));
   std::vector<MountEntry> mounts;
   for (auto mount = all.begin(); mount != all.end(); ++mount) {
     const bool covered = std::any_of(mount + 1, all.end(), [&](const MountEntry& later) {
@@ -159,6 +144,14 @@ std::vector<MountEntry> glancefs_mounts(const std::string& mountinfo) {
     if (mount->type == kType && !covered) mounts.push_back(*mount);
   }
   return mounts;
+}
+
+bool is_dead(const std::string& path) {
+  struct statx status {};
+  // What the kernel remembers of the root would still be shown by stat(2), so it must ask.
+  return ::statx(AT_FDCWD, path.c_str(), AT_STATX_FORCE_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE,
+                 &status) != 0 &&
+         errno == ENOTCONN;
 }
 
 bool allows_user_allow_other(std::string_view fuse_conf) {
@@ -207,7 +200,7 @@ void MountPoint::check_fuse(const Options& options) const {
   const bool shared =
       options.allow_other ||
       std::ranges::find(options.fuse_options, "allow_root") != options.fuse_options.end();
-  if (shared && !allows_user_allow_other(content_of(system_.fuse_conf))) {
+  if (shared && !allows_user_allow_other(file_text(system_.fuse_conf))) {
     throw StartError(
         ExitCode::kUsage,
         fmt::format("allow_other needs the line user_allow_other in {}", system_.fuse_conf));
@@ -216,7 +209,7 @@ void MountPoint::check_fuse(const Options& options) const {
 
 std::optional<MountEntry> MountPoint::top_mount(const std::string& path) const {
   std::optional<MountEntry> top;
-  for (MountEntry& mount : parse_mountinfo(content_of(system_.mountinfo))) {
+  for (MountEntry& mount : parse_mountinfo(file_text(system_.mountinfo))) {
     if (mount.target == path) top = std::move(mount);
   }
   return top;

@@ -30,6 +30,9 @@ std::vector<MountEntry> parse_mountinfo(std::string_view text);
 /// they were made; of one that is there several times (a bind mount) all.
 std::vector<MountEntry> glancefs_mounts(const std::string& mountinfo = "/proc/self/mountinfo");
 
+/// Whether the daemon of the mount on `path` is gone. Asks it, if not.
+bool is_dead(const std::string& path);
+
 /// Whether a fuse.conf lets users pass allow_other.
 bool allows_user_allow_other(std::string_view fuse_conf);
 

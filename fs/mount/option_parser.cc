@@ -174,9 +174,7 @@ void Parser::take_words(const std::vector<OptionWord>& words) {
 /// Throws where `line` may not stand in a file.
 void check_line(const ConfigFile& file, const ConfigLine& line) {
   const std::string name = canonical_name(line.word.name);
-  const auto kernel = kernel_words();
-  if (name == "remount" || is_for_others(name) ||
-      std::ranges::find(kernel, name, &KernelWord::name) != kernel.end()) {
+  if (name == "remount" || is_for_others(name) || find_kernel_word(name) != nullptr) {
     throw StartError(ExitCode::kUsage,
                      fmt::format("\"{}\" is not an option of glancefs", line.word.name),
                      "words for mount(8) and the kernel are given with -o or in /etc/fstab");
@@ -246,9 +244,8 @@ void Parser::take_option(const OptionMatch& match, const OptionWord& word) {
 }
 
 bool Parser::take_kernel_word(const OptionWord& word) {
-  const auto words = kernel_words();
-  const auto known = std::ranges::find(words, canonical_name(word.name), &KernelWord::name);
-  if (known == words.end()) return false;
+  const KernelWord* known = find_kernel_word(word.name);
+  if (known == nullptr) return false;
   if (known->has_value != word.value.has_value()) {
     fail(word.name, known->has_value ? "needs a value" : "takes no value");
   }

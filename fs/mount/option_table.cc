@@ -242,6 +242,11 @@ std::span<const Option> option_table() { return kTable; }
 std::span<const Alias> option_aliases() { return kAliases; }
 std::span<const KernelWord> kernel_words() { return kKernelWords; }
 
+const KernelWord* find_kernel_word(std::string_view name) {
+  const auto* found = std::ranges::find(kKernelWords, canonical_name(name), &KernelWord::name);
+  return found == std::end(kKernelWords) ? nullptr : found;
+}
+
 bool is_for_others(std::string_view name) {
   return name.starts_with("x-") || name.starts_with("X-") ||
          std::ranges::find(kForOthers, name) != kForOthers.end();

@@ -54,6 +54,8 @@ struct KernelWord {
   unsigned long set, clear;
 };
 std::span<const KernelWord> kernel_words();
+/// That of this name, in any spelling; nullptr: there is none.
+const KernelWord* find_kernel_word(std::string_view name);
 
 /// Whether `name` (hyphens for underscores) is for mount(8) or systemd alone and means nothing to
 /// a file system. mount(8) passes some of them on nevertheless.

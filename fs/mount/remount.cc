@@ -66,9 +66,7 @@ std::string initial_value(std::string_view name) {
 }
 
 bool is_known(std::string_view name) {
-  const auto words = kernel_words();
-  return find_option(name).option != nullptr ||
-         std::ranges::find(words, canonical_name(name), &KernelWord::name) != words.end();
+  return find_option(name).option != nullptr || find_kernel_word(name) != nullptr;
 }
 
 bool is_shown(const std::vector<OptionWord>& shown, const OptionWord& word) {
@@ -89,10 +87,8 @@ void check_flags(const std::vector<OptionWord>& words, unsigned long present) {
     // The last that speaks of these bits decides.
     const KernelWord* last = nullptr;
     for (const OptionWord& word : words) {
-      const auto found =
-          std::ranges::find(kernel_words(), canonical_name(word.name), &KernelWord::name);
-      if (found != kernel_words().end() && ((found->set | found->clear) & bits) != 0)
-        last = &*found;
+      const KernelWord* found = find_kernel_word(word.name);
+      if (found != nullptr && ((found->set | found->clear) & bits) != 0) last = found;
     }
     if (last != &known) continue;
     if ((present & bits) != known.set) cannot_change(known.name);

@@ -1,19 +1,17 @@
 #include "fs/mount/unmount.h"
 
 #include <fmt/core.h>
-#include <poll.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <chrono>
-#include <fstream>
 #include <iostream>
-#include <sstream>
 
 #include "base/fd.h"
+#include "base/file_text.h"
 #include "base/log.h"
+#include "base/poll.h"
 #include "cache/spool.h"
 #include "fs/catalogue/names.h"
 #include "fs/mount/command_line.h"
@@ -74,12 +72,6 @@ Request parse(std::span<char* const> arguments, const std::string& directory) {
   return request;
 }
 
-std::string text_of(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
 // What the daemon has left in its journal, a line each.
 std::string left_over(const DaemonFacts& daemon) {
   std::string lines;
@@ -124,40 +116,12 @@ int wait_for_uploads(const std::string& program, const DaemonFacts& daemon, cons
 
 }  // namespace
 
-DaemonFacts parse_daemon_facts(std::string_view status) {
-  DaemonFacts facts;
-  std::string endpoint;
-  std::istringstream lines{std::string(status)};
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t space = line.find(' ');
-    const std::size_t begin = line.find_first_not_of(' ', space);
-    if (begin == std::string::npos) continue;
-    const std::string key = line.substr(0, space);
-    const std::string value = line.substr(begin);
-    const auto number = [&](int& into) {
-      std::from_chars(value.data(), value.data() + value.size(), into);
-    };
-    if (key == "process") number(facts.process);
-    if (key == "shutdown") number(facts.shutdown_seconds);
-    if (key == "state") facts.state = value;
-    if (key == "endpoint") endpoint = value;
-    // Its name may hold spaces, its id does not.
-    if (key == "project") facts.identity = endpoint + " " + value.substr(value.rfind(' ') + 1);
-  }
-  return facts;
-}
-
 bool wait_for_end(const Fd& process, int seconds) {
   pollfd end{.fd = process.get(), .events = POLLIN, .revents = 0};
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-  while (true) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
-    const int ended = ::poll(&end, 1, static_cast<int>(left.count()));
-    if (ended > 0) return true;
-    if (ended < 0 && errno != EINTR) throw_errno(errno, "poll");
-  }
+  const int ended = poll_until(std::span(&end, 1),
+                               std::chrono::steady_clock::now() + std::chrono::seconds(seconds));
+  if (ended < 0) throw_errno(errno, "poll");
+  return ended > 0;
 }
 
 int unmount(const Unmounting& wanted, const Environment& environment, const EndWait& wait) {
@@ -184,8 +148,8 @@ int unmount(std::span<char* const> arguments, const Environment& environment,
       .target = request.target,
       .lazy = request.lazy,
       .force = request.force,
-      .daemon = waits ? parse_daemon_facts(text_of(control + "status")) : DaemonFacts{}};
-  const bool anything_waits = waits && !text_of(control + "pending").empty();
+      .daemon = waits ? parse_daemon_facts(file_text(control + "status")) : DaemonFacts{}};
+  const bool anything_waits = waits && !file_text(control + "pending").empty();
   const auto wait = [&](const Fd& process, int seconds) {
     if (request.verbose) std::cout << fmt::format("{} unmounted\n", request.target);
     if (anything_waits && ::isatty(STDERR_FILENO) == 1) {

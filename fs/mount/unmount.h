@@ -8,18 +8,10 @@
 #include <string_view>
 
 #include "base/fd.h"
+#include "fs/mount/daemon_facts.h"
 #include "fs/mount/options.h"
 
 namespace glancefs::fs {
-
-/// What `.glancefs/status` says of the daemon behind a mount.
-struct DaemonFacts {
-  int process = 0;           ///< 0: unknown
-  int shutdown_seconds = 0;  ///< how long it sends what waits
-  std::string state;         ///< its state directory
-  std::string identity;      ///< of its journal entries
-};
-DaemonFacts parse_daemon_facts(std::string_view status);
 
 /// Whether the daemon behind `process` (a pidfd) has ended within `seconds`.
 using EndWait = std::function<bool(const Fd& process, int seconds)>;

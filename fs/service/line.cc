@@ -1,29 +1,20 @@
 #include "fs/service/line.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
+
+#include "base/poll.h"
 
 namespace glancefs::fs {
 namespace {
 
-// What poll(2) can be told; then once more.
-constexpr std::chrono::hours kLongestPoll{1};
-
 bool wait_for(const Fd& socket, short what, LineDeadline deadline, int ending) {
   std::array<pollfd, 2> fds{pollfd{socket.get(), what, 0}, pollfd{ending, POLLIN, 0}};
-  while (true) {
-    const auto left = std::clamp<std::chrono::steady_clock::duration>(
-        deadline - std::chrono::steady_clock::now(), std::chrono::seconds(0), kLongestPoll);
-    const auto bounded = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-    const int count = ::poll(fds.data(), fds.size(), static_cast<int>(bounded));
-    if (count < 0 && errno != EINTR) throw_errno(errno, "poll");
-    if (count > 0 && fds[1].revents != 0) throw_errno(ECANCELED, "interrupted");
-    if (count > 0) return true;
-    if (std::chrono::steady_clock::now() >= deadline) return false;
-  }
+  const int count = poll_until(fds, deadline);
+  if (count < 0) throw_errno(errno, "poll");
+  if (fds[1].revents != 0) throw_errno(ECANCELED, "interrupted");
+  return count > 0;
 }
 
 }  // namespace

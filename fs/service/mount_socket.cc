@@ -18,10 +18,8 @@ std::unique_ptr<SocketServer> open_mount_socket(const std::string& directory,
                                                 const std::string& mount_point) {
   try {
     const std::vector<MountEntry> mounts = glancefs_mounts();
-    const auto ours = std::find_if(mounts.rbegin(), mounts.rend(), [&](const MountEntry& mount) {
-      return mount.target == mount_point;
-    });
-    if (ours == mounts.rend()) throw_errno(ENOENT, mount_point + " in /proc/self/mountinfo");
+    const auto ours = std::ranges::find(mounts, mount_point, &MountEntry::target);
+    if (ours == mounts.end()) throw_errno(ENOENT, mount_point + " in /proc/self/mountinfo");
     const auto answer = [&requests](const std::string& request, const std::stop_token& stop) {
       return requests.answer(request, stop);
     };

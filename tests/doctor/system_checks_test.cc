@@ -105,6 +105,12 @@ TEST_F(SystemChecks, MountPoint) {
   EXPECT_THAT(mounted.detail, HasSubstr("is a mount of prod"));
 }
 
+TEST_F(SystemChecks, AMountThatCannotBeLookedAtHasNotDied) {
+  const std::string hidden = file("hidden");  // as that of another user, without allow_other
+  write("mountinfo", "99 22 0:50 / " + hidden + " rw - fuse.glancefs prod rw\n");
+  EXPECT_THAT(check_mount_point(places_, kRoot, hidden).detail, HasSubstr("is a mount of prod"));
+}
+
 TEST_F(SystemChecks, OnlyMountsOnTopCount) {
   write("mountinfo",
         "90 22 0:50 / /a rw - fuse.glancefs under rw\n"

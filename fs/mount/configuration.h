@@ -1,4 +1,5 @@
-// What the parts of the daemon are told, made from the options of the mount.
+// What the options of a mount come to for what lies below the file system; the same for the daemon
+// and for commands that look at its directories and its cloud without it.
 #pragma once
 
 #include <string>
@@ -6,8 +7,6 @@
 #include "cache/disk_store.h"
 #include "client/cloud.h"
 #include "client/curl_transport.h"
-#include "client/identity.h"
-#include "fs/filesystem.h"
 #include "fs/mount/options.h"
 #include "fs/mount/paths.h"
 
@@ -21,10 +20,6 @@ std::string state_directory(const Options& options, const Paths& paths);
 
 /// Throws system_error when the file system of the cache cannot be asked for its size.
 cache::DiskStoreConfig store_config(const Options& options, const Paths& paths);
-
-/// `who`: as whom we are logged in.
-Config filesystem_config(const Options& options, const Paths& paths, const client::Cloud& cloud,
-                         const client::Identity& who);
 
 /// What the mount table shows as the source; `label`: of the cloud.
 std::string mount_source(const Options& options, const std::string& label);
